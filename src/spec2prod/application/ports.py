@@ -1,0 +1,153 @@
+"""The turns outward: what the application needs, as protocols. Adapters meet them in `bootstrap` alone.
+
+Each call on a port that costs something goes through one `journal.step`, so that a replay is free and a crash
+repeats at most the step in flight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from spec2prod.domain.candidate import TaskOutcome, TestRequest
+from spec2prod.domain.command import Command, Completed
+from spec2prod.domain.component import Component
+from spec2prod.domain.plan import Stage
+from spec2prod.domain.verdict import Answer, Verdict
+
+
+class Journal(Protocol):
+    """Runs each step once: a durable engine answers a finished step from its record."""
+
+    async def step[**P, T](self, name: str, call: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `call` as the step `name`, or return what it returned before."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, from one place."""
+
+    def now(self) -> str:
+        """Return the time of day, ISO 8601 in UTC."""
+        ...
+
+    def elapsed_ms(self) -> float:
+        """Return milliseconds since the clock was made; never goes back."""
+        ...
+
+
+class Host(Protocol):
+    """Starts processes."""
+
+    async def run(self, command: Command) -> Completed:
+        """Run to the end and never raise for what the process does; a cancelled call leaves no process behind."""
+        ...
+
+
+class Tree(Protocol):
+    """The project's files."""
+
+    def digest(self, paths: Collection[str]) -> str:
+        """Return the SHA-256 (hex) over names and contents of the given relative paths; absent ones count as absent."""
+        ...
+
+    def read(self, path: str) -> str | None:
+        """Return a file's text (undecodable bytes replaced), None where there is no such file."""
+        ...
+
+    def exists(self, path: str) -> bool:
+        """Whether something stands at this relative path."""
+        ...
+
+    async def copy(self, name: str) -> Tree:
+        """Return an isolated copy of the project's tree under the run's folder, without caches and environments."""
+        ...
+
+    def write_new(self, path: str, text: str) -> None:
+        """Write a file that does not exist yet: whole or not at all.
+
+        Raises:
+            OutputError: where something stands at `path`, or it cannot be written.
+        """
+        ...
+
+    def keep(self, name: str, text: str) -> str:
+        """Keep a text in the run's own folder; return its path relative to the project."""
+        ...
+
+    @property
+    def root(self) -> Path:
+        """Return the folder that relative paths start from."""
+        ...
+
+
+class Gate(Protocol):
+    """One question, as two pure functions (law 4). `measures` names the gates that one answer serves."""
+
+    @property
+    def name(self) -> str:
+        """Return the question's name: tests, linting, type_checking, security, vulnerabilities."""
+        ...
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Return the gates it answers; tests answer two from one run."""
+        ...
+
+    @property
+    def reads_tests(self) -> bool:
+        """Whether the component's tests are part of what is measured, beside its modules."""
+        ...
+
+    def command(self, component: Component, only: Sequence[str] = ()) -> Command:
+        """Return the command that asks; `only` narrows it to some of the component's files."""
+        ...
+
+    def read(self, component: Component, completed: Completed) -> tuple[Answer, ...]:
+        """Return one answer per name in `measures`, in that order."""
+        ...
+
+
+class TestWriter(Protocol):
+    """Writes missing tests in the background: the real one is OpenHands' agent server."""
+
+    async def start(self) -> None:
+        """Begin to start up, and return at once; trouble shows in `submit`."""
+        ...
+
+    async def submit(self, requests: Sequence[TestRequest]) -> Mapping[str, str]:
+        """Hand tasks over without waiting for them; return module → task ID.
+
+        Raises:
+            AgentUnavailableError: where nothing can be submitted at all (no key, no environment, circuit open).
+        """
+        ...
+
+    async def outcome(self, task_id: str) -> TaskOutcome:
+        """Wait for a task's end. Whatever goes wrong in it is in the outcome."""
+        ...
+
+    async def stop(self) -> None:
+        """End everything that still runs. Safe to call twice, or before `start`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that listeners may tell. `text` is one sentence; `verdict` is set where one was reached."""
+
+    kind: str
+    stage: Stage | None
+    text: str
+    at_ms: float
+    verdict: Verdict | None = None
+
+
+class Listener(Protocol):
+    """Is told, and never answers."""
+
+    def tell(self, event: Event) -> None:
+        """Take note of an event."""
+        ...

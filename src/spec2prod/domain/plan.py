@@ -1,0 +1,60 @@
+"""How far a run climbs, through which stages, under which rules. A plan is a value: nothing has run yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from spec2prod.domain.component import Component
+from spec2prod.domain.specification import Specification
+from spec2prod.domain.verdict import Rule
+
+
+class Target(StrEnum):
+    """How far a run climbs. A longer climb extends the plan of a shorter one (law 7)."""
+
+    DEVELOPMENT = "development"
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+
+class Stage(StrEnum):
+    """One step of a run, in the order of the climb."""
+
+    SPECIFICATION = "specification"
+    TESTING = "testing"
+    GENERATION = "openhands_test_generation"
+    REFACTORING = "refactoring"
+    ACCEPTANCE = "test_acceptance"
+    STAGING_DEPLOYMENT = "staging_deployment"
+    PRODUCTION_DEPLOYMENT = "production_deployment"
+
+
+class Mode(StrEnum):
+    """What runs beside what; never what is done (law 3)."""
+
+    SYNC = "sync"
+    ASYNC = "async"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A promotion, decided and not yet begun.
+
+    `coverage_goal` (percent) is what generation aims at: the strictest coverage rule in force, at least 80.
+    `auto_fix` lets the linter mend what it can safely mend in the component's own files.
+    """
+
+    run_id: str
+    component: Component
+    specification: Specification
+    target: Target
+    mode: Mode
+    stages: tuple[Stage, ...]
+    rules: tuple[Rule, ...]
+    generate: bool
+    generation_required: bool
+    auto_fix: bool
+    coverage_goal: float
+    model: str = ""
+    scripted_model: bool = False

@@ -1,0 +1,80 @@
+"""One attempt to promote a component: what happened, what was measured, how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from spec2prod.domain.candidate import Candidate, TaskOutcome
+from spec2prod.domain.command import Completed
+from spec2prod.domain.plan import Plan, Stage
+from spec2prod.domain.timeline import Span, savings_ms
+from spec2prod.domain.verdict import Judgement, Verdict
+from spec2prod.errors import ExitCode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageResult:
+    """How one stage went. `gates` are judged last and on the final tree; `first_gates` is what they said before the
+    tree changed, empty where it did not. `errors` are sentences; `outputs` are facts for the report."""
+
+    stage: Stage
+    verdict: Verdict
+    gates: tuple[Judgement, ...] = ()
+    first_gates: tuple[Judgement, ...] = ()
+    errors: tuple[str, ...] = ()
+    outputs: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A finished run. `spans` hold the stages (`stage == ""`) and the steps inside them."""
+
+    plan: Plan
+    started_at: str
+    stages: tuple[StageResult, ...]
+    not_run: dict[Stage, str]
+    spans: tuple[Span, ...]
+    total_ms: float
+    submission_ms: float = 0.0
+    collection_ms: float = 0.0
+    outcomes: tuple[TaskOutcome, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    adopted: tuple[str, ...] = ()
+    diffs: dict[str, str] = field(default_factory=dict)
+    processes: tuple[Completed, ...] = ()
+    digest: str = ""
+    interrupted: bool = False
+
+    @property
+    def stage_spans(self) -> tuple[Span, ...]:
+        """Return the stages' own spans."""
+        return tuple(span for span in self.spans if not span.stage)
+
+    @property
+    def savings_ms(self) -> float:
+        """Return what running stages beside one another saved, measured (law 3)."""
+        return savings_ms(self.stage_spans)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Return how the process ends: interrupted, then failed, then errored, else promoted.
+
+        Generation is a helper, not a gate: it counts only where the settings require it.
+        """
+        if self.interrupted:
+            return ExitCode.INTERRUPTED
+        verdicts = {result.verdict for result in self.stages if self._counts(result)}
+        verdicts |= {gate.verdict for result in self.stages for gate in result.gates if gate.required}
+        if Verdict.FAILED in verdicts:
+            return ExitCode.GATE_FAILED
+        if Verdict.ERRORED in verdicts or self.not_run:
+            return ExitCode.COULD_NOT_ASK
+        return ExitCode.PROMOTED
+
+    @property
+    def success(self) -> bool:
+        """Whether the component was promoted to its target."""
+        return self.exit_code is ExitCode.PROMOTED
+
+    def _counts(self, result: StageResult) -> bool:
+        return result.stage is not Stage.GENERATION or self.plan.generation_required

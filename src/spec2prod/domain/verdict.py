@@ -1,0 +1,205 @@
+"""What a gate measured, what a target asks of it, and the judgement.
+
+Source of the five words: ARCHITECTURE.md, law 1. *Failed* is an answer, *errored* means that the
+question could not be asked. Nothing checked is never `passed`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """The judgement of a gate, a stage or a run."""
+
+    PASSED = "passed"
+    WARNED = "warned"
+    FAILED = "failed"
+    ERRORED = "errored"
+    WAIVED = "waived"
+
+    @property
+    def lets_pass(self) -> bool:
+        """Whether a promotion may go on after this verdict."""
+        return self in {Verdict.PASSED, Verdict.WARNED, Verdict.WAIVED}
+
+
+_WORST_FIRST = (Verdict.FAILED, Verdict.ERRORED, Verdict.WARNED, Verdict.WAIVED, Verdict.PASSED)
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the verdict of the whole: failed, then errored, then warned. Of nothing, `errored`."""
+    seen = set(verdicts)
+    return next((verdict for verdict in _WORST_FIRST if verdict in seen), Verdict.ERRORED)
+
+
+class Severity(StrEnum):
+    """How bad a finding is, in the words of the security tools."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing a tool found, with its address. `line` is 1-based, 0 where the tool gave none."""
+
+    path: str
+    line: int = 0
+    code: str = ""
+    message: str = ""
+    severity: Severity = Severity.HIGH
+
+    @property
+    def address(self) -> str:
+        """Return `path:line`, or the path alone."""
+        return f"{self.path}:{self.line}" if self.line else self.path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """A measured answer of one gate.
+
+    `values` holds the figures that rules speak about (percent, issues, critical, …). `checked` counts what was
+    looked at (tests, files); a measurement with `checked == 0` is never made: that is `Unanswered`.
+    """
+
+    gate: str
+    values: Mapping[str, float]
+    checked: int
+    findings: tuple[Finding, ...] = ()
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered:
+    """The question could not be asked, or its answer could not be read.
+
+    `no_tests` marks the one case that is the component's own lack and not a tool's: it is judged `failed`.
+    """
+
+    gate: str
+    reason: str
+    next_step: str = ""
+    no_tests: bool = False
+
+
+type Answer = Measurement | Unanswered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """An answer bound to the digest of what was measured.
+
+    `digest` is the SHA-256 (hex) of the measured files; `measured_at` is ISO 8601 in UTC.
+    """
+
+    answer: Answer
+    digest: str
+    measured_at: str
+    tool: str
+
+
+class Comparison(StrEnum):
+    """How a limit compares."""
+
+    AT_LEAST = ">="
+    AT_MOST = "<="
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """One threshold on one measured value; `origin` says which file, line or default set it."""
+
+    value: str
+    comparison: Comparison
+    threshold: float
+    origin: str = "default"
+
+    def holds(self, measured: float) -> bool:
+        """Whether the measured figure is on the right side (the threshold itself is)."""
+        if self.comparison is Comparison.AT_LEAST:
+            return measured >= self.threshold
+        return measured <= self.threshold
+
+    def __str__(self) -> str:
+        """Return the limit as a reader writes it: `percent >= 80`."""
+        return f"{self.value} {self.comparison} {self.threshold:g}"
+
+    def tightest(self, other: Limit) -> Limit:
+        """Return whichever of two limits on the same value passes less."""
+        tighter = max if self.comparison is Comparison.AT_LEAST else min
+        return tighter(self, other, key=lambda limit: limit.threshold)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What a target asks of a gate: every limit must hold. An optional gate that says no is `warned`."""
+
+    gate: str
+    limits: tuple[Limit, ...]
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A rule put to the evidence: one gate's verdict, with the measured and the needed side by side."""
+
+    gate: str
+    verdict: Verdict
+    reason: str
+    measured: str
+    needed: str
+    required: bool
+    next_step: str = ""
+    evidence: Evidence | None = field(default=None)
+
+
+def judge(rule: Rule, evidence: Evidence | None) -> Judgement:
+    """Judge one gate.
+
+    No evidence, or an answer that could not be had, is `errored`; a broken limit is `failed`; both become
+    visible but not blocking for an optional gate (`failed` turns into `warned`, `errored` stays `errored`).
+    """
+    needed = ", ".join(f"{limit} ({limit.origin})" for limit in rule.limits)
+    answer = evidence.answer if evidence else None
+    match answer:
+        case None:
+            verdict, reason, measured, next_step = Verdict.ERRORED, "not measured on this tree", "nothing", ""
+        case Unanswered():
+            verdict = Verdict.FAILED if answer.no_tests else Verdict.ERRORED
+            reason, measured, next_step = answer.reason, "nothing", answer.next_step
+        case Measurement():
+            verdict, reason = _against(rule, answer)
+            measured, next_step = answer.summary or _figures(answer), ""
+    if verdict is Verdict.FAILED and not rule.required:
+        verdict = Verdict.WARNED
+    return Judgement(
+        gate=rule.gate,
+        verdict=verdict,
+        reason=reason,
+        measured=measured,
+        needed=needed,
+        required=rule.required,
+        next_step=next_step,
+        evidence=evidence,
+    )
+
+
+def _against(rule: Rule, measurement: Measurement) -> tuple[Verdict, str]:
+    missing = [limit.value for limit in rule.limits if limit.value not in measurement.values]
+    if missing or not measurement.checked:
+        return Verdict.ERRORED, f"no figure for {', '.join(missing)}" if missing else "nothing was checked"
+    broken = [limit for limit in rule.limits if not limit.holds(measurement.values[limit.value])]
+    if not broken:
+        return Verdict.PASSED, ""
+    parts = (f"{limit.value} is {measurement.values[limit.value]:g}, needed {limit.comparison} {limit.threshold:g}" for limit in broken)
+    return Verdict.FAILED, "; ".join(parts)
+
+
+def _figures(measurement: Measurement) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in measurement.values.items())
