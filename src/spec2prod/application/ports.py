@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from spec2prod.domain.candidate import TaskOutcome, TestRequest
 from spec2prod.domain.command import Command, Completed
 from spec2prod.domain.component import Component
 from spec2prod.domain.plan import Stage
+from spec2prod.domain.suite import SuiteReport
 from spec2prod.domain.verdict import Answer, Verdict
 
 
@@ -45,6 +46,11 @@ class Host(Protocol):
         """Run to the end and never raise for what the process does; a cancelled call leaves no process behind."""
         ...
 
+    @property
+    def processes(self) -> Sequence[Completed]:
+        """Return every process that was started, in the order of their ends."""
+        ...
+
 
 class Tree(Protocol):
     """The project's files."""
@@ -55,6 +61,10 @@ class Tree(Protocol):
 
     def read(self, path: str) -> str | None:
         """Return a file's text (undecodable bytes replaced), None where there is no such file."""
+        ...
+
+    def list_files(self) -> tuple[str, ...]:
+        """Return every file of the project, relative and sorted, without caches and environments."""
         ...
 
     def exists(self, path: str) -> bool:
@@ -110,6 +120,27 @@ class Gate(Protocol):
         ...
 
 
+@runtime_checkable
+class Suite(Gate, Protocol):
+    """The question `tests`, which also tells its answer test by test and line by line."""
+
+    def report(self, component: Component, completed: Completed) -> SuiteReport:
+        """Return the whole answer; an empty report where there is none to read."""
+        ...
+
+    def candidate(self, component: Component, test_file: str, *, backwards: bool) -> Command:
+        """Return the command that runs one proposed file alone, in its own order or backwards."""
+        ...
+
+
+class Linter(Gate, Protocol):
+    """The question `linting`, which can also mend."""
+
+    def fix(self, component: Component, only: Sequence[str] = ()) -> Command:
+        """Return the command that mends what can be mended safely."""
+        ...
+
+
 class TestWriter(Protocol):
     """Writes missing tests in the background: the real one is OpenHands' agent server."""
 
@@ -151,3 +182,18 @@ class Listener(Protocol):
     def tell(self, event: Event) -> None:
         """Take note of an event."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Everything a run turns outward to. `gates` maps a question's name to it, `tests` and `linting` among them."""
+
+    journal: Journal
+    clock: Clock
+    host: Host
+    tree: Tree
+    gates: Mapping[str, Gate]
+    suite: Suite
+    linter: Linter
+    writer: TestWriter
+    listener: Listener

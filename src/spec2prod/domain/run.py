@@ -59,15 +59,14 @@ class Run:
     def exit_code(self) -> ExitCode:
         """Return how the process ends: interrupted, then failed, then errored, else promoted.
 
-        Generation is a helper, not a gate: it counts only where the settings require it.
+        Generation and acceptance help a run and judge none: they count only where the settings require generation.
         """
         if self.interrupted:
             return ExitCode.INTERRUPTED
-        verdicts = {result.verdict for result in self.stages if self._counts(result)}
-        verdicts |= {gate.verdict for result in self.stages for gate in result.gates if gate.required}
+        verdicts = {result.verdict for result in self.stages if self._counts(result.stage)}
         if Verdict.FAILED in verdicts:
             return ExitCode.GATE_FAILED
-        if Verdict.ERRORED in verdicts or self.not_run:
+        if Verdict.ERRORED in verdicts or any(self._counts(stage) for stage in self.not_run):
             return ExitCode.COULD_NOT_ASK
         return ExitCode.PROMOTED
 
@@ -76,5 +75,5 @@ class Run:
         """Whether the component was promoted to its target."""
         return self.exit_code is ExitCode.PROMOTED
 
-    def _counts(self, result: StageResult) -> bool:
-        return result.stage is not Stage.GENERATION or self.plan.generation_required
+    def _counts(self, stage: Stage) -> bool:
+        return stage not in {Stage.GENERATION, Stage.ACCEPTANCE} or self.plan.generation_required

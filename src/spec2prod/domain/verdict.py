@@ -6,7 +6,8 @@ question could not be asked. Nothing checked is never `passed`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import dataclasses
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -166,16 +167,7 @@ def judge(rule: Rule, evidence: Evidence | None) -> Judgement:
     visible but not blocking for an optional gate (`failed` turns into `warned`, `errored` stays `errored`).
     """
     needed = ", ".join(f"{limit} ({limit.origin})" for limit in rule.limits)
-    answer = evidence.answer if evidence else None
-    match answer:
-        case None:
-            verdict, reason, measured, next_step = Verdict.ERRORED, "not measured on this tree", "nothing", ""
-        case Unanswered():
-            verdict = Verdict.FAILED if answer.no_tests else Verdict.ERRORED
-            reason, measured, next_step = answer.reason, "nothing", answer.next_step
-        case Measurement():
-            verdict, reason = _against(rule, answer)
-            measured, next_step = answer.summary or _figures(answer), ""
+    verdict, reason, measured, next_step = _read(rule, evidence.answer if evidence else None)
     if verdict is Verdict.FAILED and not rule.required:
         verdict = Verdict.WARNED
     return Judgement(
@@ -188,6 +180,17 @@ def judge(rule: Rule, evidence: Evidence | None) -> Judgement:
         next_step=next_step,
         evidence=evidence,
     )
+
+
+def _read(rule: Rule, answer: Answer | None) -> tuple[Verdict, str, str, str]:
+    """Return verdict, reason, what was measured, and the next step."""
+    if answer is None:
+        return Verdict.ERRORED, "not measured on this tree", "nothing", ""
+    if isinstance(answer, Unanswered):
+        verdict = Verdict.FAILED if answer.no_tests else Verdict.ERRORED
+        return verdict, answer.reason, "nothing", answer.next_step
+    verdict, reason = _against(rule, answer)
+    return verdict, reason, answer.summary or _figures(answer), ""
 
 
 def _against(rule: Rule, measurement: Measurement) -> tuple[Verdict, str]:
@@ -203,3 +206,26 @@ def _against(rule: Rule, measurement: Measurement) -> tuple[Verdict, str]:
 
 def _figures(measurement: Measurement) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in measurement.values.items())
+
+
+def stage_verdict(gates: Iterable[Judgement]) -> Verdict:
+    """Return a stage's verdict: the worst of its gates, where an optional gate can at most warn."""
+    return worst(
+        Verdict.WARNED if gate.verdict is Verdict.ERRORED and not gate.required else gate.verdict for gate in gates
+    )
+
+
+def remeasured(old: Measurement, new: Measurement, touched: Collection[str]) -> Measurement:
+    """Return the old measurement with the touched files' findings replaced by those of the new one.
+
+    Only for gates whose figures count their findings (`issues`, `errors`, or one figure per severity).
+    """
+    findings = (*(finding for finding in old.findings if finding.path not in touched), *new.findings)
+    values = {name: float(_count(findings, name)) for name in old.values}
+    return dataclasses.replace(old, findings=findings, values=values, checked=max(old.checked, new.checked), summary="")
+
+
+def _count(findings: Collection[Finding], name: str) -> int:
+    if name in set(Severity):
+        return sum(finding.severity == name for finding in findings)
+    return len(findings)

@@ -1,0 +1,142 @@
+"""A run, read top to bottom: the list of its stages, each fed by the one before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+
+from spec2prod.application import delivery, refactoring, testing
+from spec2prod.application.acceptance import Acceptance
+from spec2prod.application.generation import Generation
+from spec2prod.application.ports import Ports
+from spec2prod.application.session import Session
+from spec2prod.application.specification import specification_result
+from spec2prod.domain.plan import Mode, Plan, Stage
+from spec2prod.domain.run import Run, StageResult
+from spec2prod.domain.timeline import Span
+from spec2prod.domain.verdict import Judgement, Verdict
+
+_GATES = (*testing.GATES, *refactoring.GATES)
+_DEPLOYMENTS = (Stage.STAGING_DEPLOYMENT, Stage.PRODUCTION_DEPLOYMENT)
+
+
+async def run_plan(plan: Plan, ports: Ports, *, prelude: Sequence[Span] = ()) -> Run:
+    """Run a plan to its end and return what happened; `prelude` is the measured reading of the specification.
+
+    Cancelling the call interrupts the run: nothing is left running, and what was measured until then is returned.
+    """
+    climb = Climb(plan, ports, prelude)
+    try:
+        await climb.up()
+    except asyncio.CancelledError:
+        climb.interrupted = True
+        _take_back_cancellation()
+    finally:
+        await ports.writer.stop()
+    return climb.told()
+
+
+class Climb:
+    """One run on its way up. What it has learnt so far can be told at any moment, also after an interruption."""
+
+    def __init__(self, plan: Plan, ports: Ports, prelude: Sequence[Span]) -> None:
+        self.plan, self.ports = plan, ports
+        self.started_at = ports.clock.now()
+        self.session = Session(plan, ports, prelude)
+        self.generation = Generation(self.session)
+        self.acceptance = Acceptance(self.session)
+        self.first: tuple[Judgement, ...] = ()
+        self.results: dict[Stage, StageResult] = {Stage.SPECIFICATION: specification_result(plan.specification)}
+        self.not_run: dict[Stage, str] = {}
+        self.interrupted = False
+
+    async def up(self) -> None:
+        """Climb stage by stage. In async mode the agent works while linter, type checker and scanner do."""
+        session = self.session
+        if self.plan.generate and self.plan.mode is Mode.ASYNC:
+            await self.ports.writer.start()  # its start-up overlaps the tests
+        self.first = await testing.measure(session)
+        await session.beside(
+            self.generate,
+            partial(refactoring.measure, session),
+            partial(self.acceptance.judge_as_they_come, self.generation.arrived),
+        )
+        await self.acceptance.adopt()
+        await self._ask_again_what_changed()
+        self._deliver()
+
+    async def generate(self) -> None:
+        """Have missing tests written, unless the suite is red: proposals are judged against a green one."""
+        if self.plan.generate and self._suite_is_green_or_absent():
+            await self.generation.run()
+            self.results[Stage.GENERATION] = self.generation.result()
+            return
+        if self.plan.generate:
+            self.not_run[Stage.GENERATION] = "the existing tests do not pass: mend them first, then generate"
+        self.generation.arrived.put_nowait(None)
+
+    def told(self) -> Run:
+        """Judge every gate on the final tree, and tell the whole run."""
+        self._conclude()
+        session, generation, acceptance = self.session, self.generation, self.acceptance
+        return Run(
+            plan=self.plan,
+            started_at=self.started_at,
+            stages=tuple(self.results[stage] for stage in self.plan.stages if stage in self.results),
+            not_run={stage: self.not_run[stage] for stage in self.plan.stages if stage in self.not_run},
+            spans=tuple(session.spans),
+            total_ms=self.ports.clock.elapsed_ms(),
+            submission_ms=generation.submission_ms,
+            collection_ms=generation.collection_ms,
+            outcomes=tuple(generation.outcomes),
+            candidates=tuple(acceptance.candidates),
+            adopted=tuple(acceptance.adopted),
+            diffs=session.diffs,
+            processes=tuple(self.ports.host.processes),
+            digest=self.ports.tree.digest(session.component.files),
+            interrupted=self.interrupted,
+        )
+
+    def _suite_is_green_or_absent(self) -> bool:
+        return self.session.suite.green or not self.session.component.tests
+
+    async def _ask_again_what_changed(self) -> None:
+        """Whatever changed the tree re-asks what it touched, once; nothing else is asked again (law 2)."""
+        stale = [gate for gate in self.session.asked(_GATES) if not self.session.is_fresh(gate)]
+        stage = Stage.ACCEPTANCE if self.plan.generate else Stage.REFACTORING
+        if stale:
+            async with self.session.stage(stage):
+                await self.session.beside(*(partial(self.session.ask, stage, gate) for gate in stale))
+
+    def _deliver(self) -> None:
+        blocked = [each.gate for each in self.session.judged(_GATES) if each.required and not each.verdict.lets_pass]
+        for stage in (each for each in self.plan.stages if each in _DEPLOYMENTS):
+            if blocked:
+                self.not_run[stage] = f"required gates did not pass: {', '.join(blocked)}"
+            elif Stage.STAGING_DEPLOYMENT in self.results:
+                self.not_run[stage] = "it was not released to staging"
+            else:
+                self.results[stage] = delivery.not_set_up(stage)
+
+    def _conclude(self) -> None:
+        ran = {span.name for span in self.session.spans}
+        if Stage.TESTING in ran:
+            self.results[Stage.TESTING] = testing.result(self.session, self.first)
+        if Stage.REFACTORING in ran:
+            self.results[Stage.REFACTORING] = refactoring.result(self.session)
+        if self.acceptance.judged_files:
+            self.results[Stage.ACCEPTANCE] = self.acceptance.result()
+        for stage in self.plan.stages:
+            if stage not in self.results:
+                self.not_run.setdefault(stage, "the run was interrupted" if self.interrupted else "no test was proposed")
+        for result in self.results.values():
+            self.session.tell("stage_ended", result.stage, f"{result.stage}: {result.verdict}", result.verdict)
+
+
+def _take_back_cancellation() -> None:
+    """Go on after a cancellation that was meant for the run and not for its report."""
+    task = asyncio.current_task()
+    if task is not None:
+        while task.cancelling():
+            task.uncancel()

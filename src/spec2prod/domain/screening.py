@@ -1,0 +1,132 @@
+"""The cheap look at a proposed test: its syntax tree alone, before anything runs.
+
+Source of the filters: ACCEPTANCE.md, filter 1. Pure: a text goes in, reasons come out.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import TypeGuard
+
+type Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+_RAISING_CONTEXTS = frozenset({"raises", "warns", "deprecated_call", "assertRaises", "assertRaisesRegex", "assertWarns"})
+_SET_ASIDE = frozenset({"skip", "skipif", "xfail", "importorskip"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screened:
+    """One test function as the screen saw it; `objection` is empty where it may go on.
+
+    `name` is the node ID's part after the file: `test_add` or `TestAdd::test_zero`. `line` is 1-based.
+    """
+
+    name: str
+    line: int
+    objection: str
+
+
+def screen(text: str) -> tuple[Screened, ...] | str:
+    """Look at a whole proposed file; return its tests, or the one reason why it cannot be looked at."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError) as error:  # ValueError: null bytes
+        line = f"line {error.lineno}: " if isinstance(error, SyntaxError) else ""
+        return f"it does not parse: {line}{error.args[0]}"
+    tests = tuple(Screened(name=name, line=node.lineno, objection=_objection(node, tree)) for name, node in _tests(tree))
+    return tests or "it defines no test function"
+
+
+def without(text: str, rejected: Collection[str]) -> str:
+    """Return the file without the rejected tests (and without a class that has none left)."""
+    tree = ast.parse(text)
+    doomed = [node for name, node in _tests(tree) if name in rejected]
+    doomed_ids = {id(node) for node in doomed}
+    emptied = [node for node in tree.body if isinstance(node, ast.ClassDef) and _is_emptied(node, doomed_ids)]
+    dropped = {line for node in (*doomed, *emptied) for line in range(_first_line(node), (node.end_lineno or node.lineno) + 1)}
+    kept = [line for number, line in enumerate(text.splitlines(), start=1) if number not in dropped]
+    return "\n".join(kept).rstrip() + "\n"
+
+
+def _tests(tree: ast.Module) -> Iterator[tuple[str, Function]]:
+    for node in tree.body:
+        if _is_test(node):
+            yield node.name, node
+        elif isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
+            yield from ((f"{node.name}::{each.name}", each) for each in node.body if _is_test(each))
+
+
+def _is_test(node: ast.stmt) -> TypeGuard[Function]:
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test")
+
+
+def _is_emptied(node: ast.ClassDef, doomed: Collection[int]) -> bool:
+    tests = [each for each in node.body if _is_test(each)]
+    return bool(tests) and all(id(each) in doomed for each in tests)
+
+
+def _first_line(node: Function | ast.ClassDef) -> int:
+    return min([node.lineno, *(each.lineno for each in node.decorator_list)])
+
+
+def _objection(test: Function, tree: ast.Module) -> str:
+    if any(_last_name(each) in _SET_ASIDE for each in _decorators_and_calls(test)):
+        return "it skips itself or expects to fail"
+    helpers = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    checks = list(_checks(test, helpers, seen={test.name}))
+    if not checks:
+        return "it asserts nothing"
+    if all(_is_constant(each) for each in checks):
+        return "its assertions hold whatever the code does"
+    if any(_is_swallowed(node) for node in ast.walk(test)):
+        return "it swallows its own assertion"
+    return ""
+
+
+def _decorators_and_calls(test: Function) -> Iterator[ast.expr]:
+    yield from (each.func if isinstance(each, ast.Call) else each for each in test.decorator_list)
+    yield from (each.func for each in ast.walk(test) if isinstance(each, ast.Call))
+
+
+def _last_name(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _checks(function: Function, helpers: dict[str, Function], seen: set[str]) -> Iterator[ast.AST]:
+    """Yield what can make the test fail on purpose, also in helpers of the same file that it calls."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assert):
+            yield node
+        elif isinstance(node, ast.Call):
+            name = _last_name(node.func)
+            if name in _RAISING_CONTEXTS or name.startswith("assert") or (name == "fail" and isinstance(node.func, ast.Attribute)):
+                yield node
+            elif name in helpers and name not in seen:
+                yield from _checks(helpers[name], helpers, seen | {name})
+
+
+def _is_constant(check: ast.AST) -> bool:
+    """Whether an assertion cannot fail: a literal, or something compared with itself."""
+    if not isinstance(check, ast.Assert):
+        return False
+    test = check.test
+    if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq | ast.Is | ast.GtE | ast.LtE):
+        left, right = test.left, test.comparators[0]
+        return ast.dump(left) == ast.dump(right) or (isinstance(left, ast.Constant) and isinstance(right, ast.Constant))
+    return isinstance(test, ast.Constant) or (isinstance(test, ast.Tuple) and bool(test.elts))
+
+
+def _is_swallowed(node: ast.AST) -> bool:
+    """Whether a `try` holds an assertion and a handler that catches AssertionError without raising again."""
+    if not isinstance(node, ast.Try) or not any(isinstance(each, ast.Assert) for part in node.body for each in ast.walk(part)):
+        return False
+    return any(_catches_assertions(each) and not any(isinstance(inner, ast.Raise | ast.Assert) for inner in ast.walk(each)) for each in node.handlers)
+
+
+def _catches_assertions(handler: ast.ExceptHandler) -> bool:
+    names = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any(name is None or _last_name(name) in {"AssertionError", "Exception", "BaseException"} for name in names)
