@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from spec2prod.domain.candidate import Candidate, TaskOutcome
 from spec2prod.domain.command import Completed
-from spec2prod.domain.plan import Plan, Stage
+from spec2prod.domain.plan import Mode, Plan, Stage
 from spec2prod.domain.timeline import Span, savings_ms
 from spec2prod.domain.verdict import Judgement, Verdict
-from spec2prod.errors import ExitCode
+from spec2prod.errors import ExitCode, Spec2prodError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,3 +77,46 @@ class Run:
 
     def _counts(self, stage: Stage) -> bool:
         return stage not in {Stage.GENERATION, Stage.ACCEPTANCE} or self.plan.generation_required
+
+    @property
+    def blockers(self) -> tuple[str, ...]:
+        """Return what stands between the component and its target, one clause each; empty where nothing does."""
+        clauses = [clause for result in self.stages if self._counts(result.stage) for clause in _clauses(result)]
+        waiting = [f"{stage} did not run ({reason})" for stage, reason in self.not_run.items() if self._counts(stage)]
+        return tuple(clauses or waiting)
+
+    @property
+    def conclusion(self) -> str:
+        """Return the verdict in one sentence, the same in every way of telling."""
+        target = self.plan.target
+        if self.success:
+            return f"Promoted to {target}."
+        why = ("the run was interrupted",) if self.interrupted else self.blockers
+        return f"Not promoted to {target}: {'; '.join(why)}."
+
+
+def _clauses(result: StageResult) -> tuple[str, ...]:
+    """Return why a stage lets nobody pass: its required gates that say so, else its own words."""
+    if result.verdict.lets_pass:
+        return ()
+    gates = (gate for gate in result.gates if gate.required and not gate.verdict.lets_pass)
+    told = tuple(f"{gate.gate} {gate.verdict} ({gate.reason or gate.measured})" for gate in gates)
+    return told or (f"{result.stage} {result.verdict}" + (f" ({'; '.join(result.errors)})" if result.errors else ""),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A run that never began: the specification, the component or a setting was refused. It has a report all the same."""
+
+    run_id: str
+    component_name: str
+    target: str
+    mode: Mode
+    started_at: str
+    total_ms: float
+    error: Spec2prodError
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Return how the process ends."""
+        return self.error.exit_code

@@ -1,0 +1,1 @@
+"""Commands that run from the project's root."""

@@ -1,0 +1,44 @@
+"""The body that creates a conversation. Pure; unknown fields are ignored by the server in silence, so keep to known ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from spec2prod.adapters.openhands.options import OpenHandsOptions
+
+
+def conversation_body(options: OpenHandsOptions, *, conversation: str, working_folder: Path, text: str) -> dict[str, Any]:
+    """Return what `POST /api/conversations` needs: without `tools` the agent could only talk."""
+    return {
+        "conversation_id": conversation,
+        "workspace": {"kind": "LocalWorkspace", "working_dir": str(working_folder)},
+        "agent_settings": {
+            "agent_kind": "openhands",
+            "llm": _model(options),
+            "tools": [{"name": "terminal"}, {"name": "file_editor"}],
+        },
+        "max_iterations": options.max_iterations,
+        "stuck_detection": True,
+        "autotitle": False,
+        "initial_message": {"role": "user", "content": [{"type": "text", "text": text}], "run": True},
+    }
+
+
+def _model(options: OpenHandsOptions) -> dict[str, Any]:
+    wanted: dict[str, Any] = {
+        "model": options.model,
+        "base_url": options.base_url or None,
+        # An endpoint without keys still gets one: the client library refuses to speak without.
+        "api_key": options.api_key or "none",
+        "timeout": options.llm_timeout_s,
+        # One try for each step (the server counts tries here, not retries): going on after a failure is ours,
+        # so that it is counted, ends at our limits, and one breaker sees it.
+        "num_retries": 1,
+        "retry_min_wait": 1,
+        "retry_max_wait": 2,
+        "max_output_tokens": options.max_output_tokens,
+        "input_cost_per_token": options.input_cost_per_token,
+        "output_cost_per_token": options.output_cost_per_token,
+    }
+    return {name: value for name, value in wanted.items() if value is not None}

@@ -1,0 +1,65 @@
+"""What went wrong when the model was asked, in a user's words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_LONGEST = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a conversation stopped. `kind` is the agent server's word (auth, rate_limit, transient, quota, config, …).
+
+    `limit` is set where it stopped at its own cap of iterations. `of_model` marks failures that the model's
+    endpoint caused: only those count against it.
+    """
+
+    kind: str
+    reason: str
+    next_step: str = ""
+    retriable: bool = False
+    limit: bool = False
+    of_model: bool = True
+
+
+def read_failure(event: Mapping[str, Any], *, model: str, endpoint: str) -> Failure:
+    """Read a ConversationErrorEvent of the agent server."""
+    code, detail = str(event.get("code", "")), _short(str(event.get("detail", "")))
+    classification = event.get("classification") or {}
+    kind, retriable = str(classification.get("kind", "unknown")), bool(classification.get("retryable"))
+    if code == "MaxIterationsReached":
+        return Failure(kind="limit", reason=detail, limit=True, of_model=False)
+    if kind == "auth":
+        return refused(401, endpoint)
+    if kind == "rate_limit":
+        return Failure(
+            kind=kind, reason=f"the model at {endpoint} is rate-limited (429): {detail}", next_step="try again later", retriable=True
+        )
+    if "connection error" in detail.lower() or "cannot connect" in detail.lower():
+        return unreachable(endpoint)
+    if code == "NotFoundError":
+        return Failure(kind=kind, reason=f"{endpoint} has no model {model} (404): {detail}", next_step="check LLM_MODEL and LLM_BASE_URL")
+    if kind == "quota":
+        return Failure(kind=kind, reason=f"the account at {endpoint} has nothing left: {detail}", next_step="check the provider's budget")
+    if kind == "transient":
+        return Failure(kind=kind, reason=f"the model at {endpoint} failed: {detail}", next_step="try again later", retriable=True)
+    of_model = kind not in {"agent_action", "internal"}
+    return Failure(kind=kind, reason=f"the conversation ended with {code or 'an error'}: {detail}", retriable=retriable, of_model=of_model)
+
+
+def refused(status: int, endpoint: str) -> Failure:
+    """Return the failure of a key that the endpoint does not take."""
+    return Failure(kind="auth", reason=f"the model at {endpoint} refused the key ({status})", next_step="check LLM_API_KEY")
+
+
+def unreachable(endpoint: str) -> Failure:
+    """Return the failure of an endpoint where nobody answers."""
+    return Failure(kind="transient", reason=f"no model answers at {endpoint}", next_step="check LLM_BASE_URL", retriable=True)
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"

@@ -1,0 +1,36 @@
+"""The limits of one conversation, watched from outside: the server has none for time and money. Pure."""
+
+from __future__ import annotations
+
+from spec2prod.adapters.openhands.client import Progress
+from spec2prod.adapters.openhands.options import OpenHandsOptions
+
+_SHORTEST_PAUSE_S = 0.2
+# Noticing the end late costs at most this share of what it took.
+_PAUSE_SHARE = 0.02
+
+
+def limit_reached(options: OpenHandsOptions, progress: Progress, elapsed_s: float) -> str:
+    """Return which limit is reached, in words; empty where none is."""
+    tokens = progress.input_tokens + progress.output_tokens
+    if elapsed_s >= options.timeout_s:
+        return f"the time limit of {options.timeout_s:g} s"
+    if progress.calls > options.max_iterations:
+        return f"the limit of {options.max_iterations} iterations"
+    if tokens >= options.max_tokens:
+        return f"the limit of {options.max_tokens} tokens ({tokens} used)"
+    if options.max_cost_usd is not None and progress.cost_usd >= options.max_cost_usd > 0:
+        return f"the money limit of ${options.max_cost_usd:g} (${progress.cost_usd:.4f} used)"
+    return ""
+
+
+def pause_s(options: OpenHandsOptions, elapsed_s: float) -> float:
+    """Return the seconds until the next look: 0.2 at first, growing to the poll interval, never past the time limit."""
+    grown = min(options.poll_interval_s, max(_SHORTEST_PAUSE_S, elapsed_s * _PAUSE_SHARE))
+    return max(0.0, min(grown, options.timeout_s - elapsed_s))
+
+
+def money_unwatched(options: OpenHandsOptions, progress: Progress) -> bool:
+    """Whether a money limit was set and could not be watched: tokens were used, and the server knew no price."""
+    priced = options.input_cost_per_token is not None or options.output_cost_per_token is not None
+    return options.max_cost_usd is not None and not priced and progress.calls > 0 and progress.cost_usd == 0

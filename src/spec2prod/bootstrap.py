@@ -1,0 +1,371 @@
+"""Where ports meet adapters, and nowhere else: a request comes in, a run and its report go out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import uuid
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar, copy_context
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import uv
+from platformdirs import user_cache_path
+
+from spec2prod.adapters import markdown, programs, terminal
+from spec2prod.adapters.clock import SystemClock
+from spec2prod.adapters.host import ProcessHost
+from spec2prod.adapters.interpreter import find_interpreter
+from spec2prod.adapters.journal import InMemoryJournal
+from spec2prod.adapters.openhands import environment as openhands
+from spec2prod.adapters.openhands.options import OpenHandsOptions
+from spec2prod.adapters.openhands.writer import OpenHandsWriter
+from spec2prod.adapters.sandbox import find_sandbox
+from spec2prod.adapters.tree import ProjectTree, write_atomic
+from spec2prod.application.pipeline import run_plan
+from spec2prod.application.ports import Listener, Ports, TestWriter
+from spec2prod.application.specification import Promotion, plan_promotion
+from spec2prod.config.rules import coverage_goal, rules_for
+from spec2prod.config.settings import Settings, read_settings
+from spec2prod.domain.component import Component
+from spec2prod.domain.locate import locate
+from spec2prod.domain.plan import Mode, Plan, Stage, Target
+from spec2prod.domain.run import Refusal, Run
+from spec2prod.domain.timeline import Span
+from spec2prod.errors import Spec2prodError, UsageError
+from spec2prod.gates.linting import LintingGate
+from spec2prod.gates.security import SecurityGate
+from spec2prod.gates.tests import TestsGate
+from spec2prod.gates.type_checking import TypeCheckingGate, named_checker
+from spec2prod.gates.vulnerabilities import VulnerabilitiesGate
+from spec2prod.reports import html, json_report
+from spec2prod.reports.document import FORMAT
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+REPORT_FORMAT = FORMAT
+_ALIASES = {"dev": Target.DEVELOPMENT}
+_LISTENER: ContextVar[Listener | None] = ContextVar("listener", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a caller asks for, unread and unchecked. `overrides` are the guide's configuration keys."""
+
+    spec: Path
+    component: str
+    target: str
+    async_mode: bool
+    component_path: Path | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def mode(self) -> Mode:
+        """Return the mode."""
+        return Mode.ASYNC if self.async_mode else Mode.SYNC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a run happens: the project's tree, its settings, the component, the folder of the run."""
+
+    tree: ProjectTree
+    settings: Settings
+    component: Component
+    run_id: str
+
+
+class Silent:
+    """A listener for callers that want the result alone."""
+
+    def tell(self, event: object) -> None:
+        """Take no note."""
+
+
+def run_and_report(request: Request, *, output: Path, console: Console, emit: Callable[[str], None] | None) -> int:
+    """Run a request, write its report, tell its summary; return the exit code. `emit` takes the document, where one is wanted."""
+    with telling(console):
+        told = run_to_the_end(promote(request))
+    document = document_of(told)
+    save(output, document)
+    summarise(told, console, output)
+    if emit is not None:
+        emit(as_text(document))
+    return told.exit_code
+
+
+def run_to_the_end[T](work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine from plain code, also where this thread runs a loop already (then in a thread of its own)."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(max_workers=1) as other:
+        return other.submit(copy_context().run, asyncio.run, work).result()
+
+
+def summarise(told: Run | Refusal, console: Console, output: Path) -> None:
+    """Tell people what a report says, and where it lies."""
+    terminal.summary(told, console, report=str(output), page=dashboard(told))
+
+
+def save(output: Path, document: Mapping[str, Any]) -> None:
+    """Write a report: whole or not at all."""
+    write_atomic(output, as_text(document))
+
+
+def as_text(document: Mapping[str, Any]) -> str:
+    """Return a report's document as JSON."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def telling(console: Console) -> AbstractContextManager[None]:
+    """Tell the progress of every run inside on a console."""
+    return listening(terminal.Progress(console))
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Tell every run inside to a listener."""
+    token = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(token)
+
+
+async def promote(request: Request, *, writer: TestWriter | None = None) -> Run | Refusal:
+    """Read, plan and run. What is refused before it begins is a `Refusal`; SIGTERM interrupts as Ctrl-C does."""
+    clock = SystemClock()
+    run_id = _new_run_id()
+    started_at = clock.now()
+    try:
+        plan, place = prepare(request, run_id)
+    except Spec2prodError as error:
+        return Refusal(
+            run_id=run_id,
+            component_name=request.component,
+            target=request.target,
+            mode=request.mode,
+            started_at=started_at,
+            total_ms=clock.elapsed_ms(),
+            error=error,
+        )
+    prelude = [Span(name=Stage.SPECIFICATION, start_ms=0.0, end_ms=clock.elapsed_ms())]
+    with _terminated_as_interrupted():
+        run = await run_plan(plan, _ports(place, clock, writer or _writer(place, plan.mode)), prelude=prelude)
+    page = dashboard(run)
+    if page:
+        write_atomic(Path(page), html.render(run))
+    return run
+
+
+def prepare(request: Request, run_id: str) -> tuple[Plan, Place]:
+    """Read settings, specification and component, and lay out the climb.
+
+    Raises:
+        Spec2prodError: whatever is refused, with its address and the next step.
+    """
+    place = place_of(request.component, request.component_path, request.overrides, run_id)
+    specification = markdown.read_spec(request.spec, place.tree.root)
+    settings, target = place.settings, target_of(request.target)
+    rules = rules_for(target, settings, specification)
+    asked = Promotion(
+        run_id=run_id,
+        target=target,
+        mode=request.mode,
+        generate=settings.enable_openhands_test_generation,
+        generation_required=settings.openhands.required,
+        auto_fix=settings.auto_fix_linting,
+        coverage_goal=coverage_goal(rules),
+        model=settings.openhands.model or "",
+        scripted_model=_is_scripted(settings.openhands.model or ""),
+    )
+    return plan_promotion(asked, place.component, specification, rules), place
+
+
+def place_of(name: str, component_path: Path | None, overrides: Mapping[str, Any], run_id: str) -> Place:
+    """Find the project and the component in it."""
+    root = project_root(component_path)
+    settings = read_settings(root, overrides, os.environ)
+    tree = ProjectTree(root, run_id)
+    explicit = _relative(component_path, root) if component_path is not None else None
+    found = locate(name, tree.list_files(), configured=settings.components, explicit=explicit, imports=tree.read)
+    component = Component(
+        name=name,
+        root=root,
+        source=found.source,
+        import_root=found.import_root,
+        modules=found.modules,
+        tests=found.tests,
+        tests_folder=found.tests_folder,
+        interpreter=find_interpreter(root, settings.python, os.environ),
+    )
+    return Place(tree=tree, settings=settings, component=component, run_id=run_id)
+
+
+def project_root(component_path: Path | None = None) -> Path:
+    """Return the project's folder: the nearest one with a `pyproject.toml` or `.git`, from the component's path or from here.
+
+    A component outside of any project lies in the folder that holds it.
+    """
+    here = Path.cwd()
+    start = component_path.resolve().parent if component_path is not None else here
+    if start.is_relative_to(here):
+        start = here
+    marked = (each for each in (start, *start.parents) if (each / "pyproject.toml").exists() or (each / ".git").exists())
+    return next(marked, start)
+
+
+def target_of(name: str) -> Target:
+    """Return the target of that name; `dev` is development.
+
+    Raises:
+        UsageError: for any other name.
+    """
+    try:
+        return _ALIASES.get(name) or Target(name)
+    except ValueError:
+        known = ", ".join(Target)
+        raise UsageError(f"no target is called {name!r}", next_step=f"use one of {known} (or dev)") from None
+
+
+def document_of(told: Run | Refusal) -> dict[str, Any]:
+    """Return the report's document."""
+    if isinstance(told, Refusal):
+        return json_report.refusal_document(told)
+    return json_report.as_document(told, metrics_dashboard=dashboard(told))
+
+
+def dashboard(told: Run | Refusal) -> str | None:
+    """Return where a run's page lies; a refused run has none."""
+    if isinstance(told, Refusal):
+        return None
+    return str(told.plan.component.root / ".spec2prod" / "runs" / told.plan.run_id / "report.html")
+
+
+def writer_for(component_path: Path, config: Mapping[str, Any]) -> OpenHandsWriter:
+    """Return a writer for a component outside of a run: the guide's generator is made of it."""
+    place = place_of(component_path.stem, component_path, config, _new_run_id())
+    return _writer(place, Mode.ASYNC)
+
+
+def install_openhands(say: Callable[[str], None]) -> openhands.Environment:
+    """Build the agent server's environment in the user's cache directory."""
+    return openhands.install(cache_folder(), uv=Path(uv.find_uv_bin()), python=Path(sys.executable), say=say)
+
+
+def find_openhands() -> openhands.Environment | None:
+    """Return the installed environment, if there is one."""
+    return openhands.find(cache_folder())
+
+
+def cache_folder() -> Path:
+    """Return the user's cache directory; `SPEC2PROD_CACHE_DIR` names another."""
+    own = os.environ.get("SPEC2PROD_CACHE_DIR")
+    return Path(own) if own else user_cache_path("spec2prod", appauthor=False)
+
+
+def _ports(place: Place, clock: SystemClock, writer: TestWriter) -> Ports:
+    suite = TestsGate(nonce=uuid.uuid4().hex)
+    interpreter = place.component.interpreter
+    linter = LintingGate(program=programs.own_or_ours("ruff", interpreter))
+    others = (
+        _type_checking(place),
+        SecurityGate(interpreter=Path(sys.executable)),
+        VulnerabilitiesGate(program=programs.ours("pip_audit"), site_packages=programs.site_packages(interpreter), env=_proxies()),
+    )
+    return Ports(
+        journal=InMemoryJournal(),
+        clock=clock,
+        host=ProcessHost(),
+        tree=place.tree,
+        gates={gate.name: gate for gate in (suite, linter, *others)},
+        suite=suite,
+        linter=linter,
+        writer=writer,
+        listener=_LISTENER.get() or Silent(),
+    )
+
+
+def _type_checking(place: Place) -> TypeCheckingGate:
+    """Ask the checker that the settings name, or the project configures, else basedpyright."""
+    root, chosen = place.component.root, place.settings.type_checker
+    named = named_checker(programs.pyproject(root), [each.name for each in root.iterdir()])
+    checker = (named or "basedpyright") if chosen == "auto" else chosen
+    program = programs.ours("basedpyright") if checker == "basedpyright" else programs.own_or_ours(checker, place.component.interpreter)
+    return TypeCheckingGate(checker=checker, program=program, obey_project=named == checker)
+
+
+def _proxies() -> dict[str, str]:
+    """Return what a question to a public service needs of our environment, and nothing else."""
+    names = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def _writer(place: Place, mode: Mode) -> OpenHandsWriter:
+    chosen = place.settings.openhands
+    options = OpenHandsOptions(
+        model=chosen.model or "",
+        api_key=os.environ.get(chosen.api_key_env, ""),
+        base_url=chosen.base_url or "",
+        max_output_tokens=chosen.max_output_tokens,
+        input_cost_per_token=chosen.input_cost_per_token,
+        output_cost_per_token=chosen.output_cost_per_token,
+        server_url=chosen.server_url or "",
+        server_key=os.environ.get(chosen.server_key_env, "") if chosen.server_key_env else "",
+        timeout_s=place.settings.timeout_seconds,
+        poll_interval_s=place.settings.poll_interval_seconds,
+        max_iterations=chosen.max_iterations,
+        max_tokens=chosen.max_tokens,
+        max_cost_usd=chosen.max_cost_usd,
+        max_concurrent=chosen.max_concurrent if mode is Mode.ASYNC else 1,
+    )
+    return OpenHandsWriter(
+        options,
+        run_id=place.run_id,
+        tree=place.tree,
+        interpreter=place.component.interpreter,
+        environment=find_openhands(),
+        sandbox=find_sandbox(),
+        run_folder=place.tree.run_folder,
+    )
+
+
+def _is_scripted(model: str) -> bool:
+    """Whether the model is a script: `spec2prod.testing` names its models so, and every report says it."""
+    return model.rpartition("/")[2].startswith("scripted")
+
+
+def _relative(path: Path, root: Path) -> str:
+    try:
+        return path.resolve().relative_to(root.resolve()).as_posix()
+    except ValueError:
+        raise UsageError(f"{path} lies outside of the project {root}", where="--component-path") from None
+
+
+def _new_run_id() -> str:
+    return str(uuid.uuid4())
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Take SIGTERM like Ctrl-C while a run told on a console goes on; a library's caller keeps its own handlers."""
+    task = asyncio.current_task()
+    if _LISTENER.get() is None or task is None or os.name == "nt":
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)

@@ -1,0 +1,163 @@
+"""Read the settings in full before anything runs, and remember where each value came from.
+
+Later wins: default, `[tool.spec2prod]` of pyproject.toml, environment, then the caller's own (the guide's config keys, or the command
+line's flags). The environment wins over pyproject.toml for the model and its address, because OpenHands reads the same variables and
+they belong together with the key, which is in the environment: a key must not travel to an address that a project's file chose
+while its owner named another.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from spec2prod.config.schema import Table
+from spec2prod.domain.locate import ComponentSetting
+from spec2prod.errors import SettingsError
+
+_FILE = "pyproject.toml"
+_TABLE = "tool.spec2prod"
+_FROM_ENVIRONMENT = {"openhands.model": "LLM_MODEL", "openhands.base_url": "LLM_BASE_URL"}
+
+
+class Settings(Table):
+    """The settings in force. `origins` holds where each value that is no default came from, by its dotted name."""
+
+    origins: Mapping[str, str] = Field(default_factory=dict)
+
+    def origin(self, name: str) -> str:
+        """Return where a value came from: `default`, `pyproject.toml: tool.spec2prod.x`, `environment: LLM_MODEL`, or `caller`."""
+        return self.origins.get(name, "default")
+
+    def component_settings(self) -> dict[str, ComponentSetting]:
+        """Return what is said of components, in the domain's words."""
+        return {
+            name: ComponentSetting(path=table.path, tests=table.tests, specification=table.specification)
+            for name, table in self.components.items()
+        }
+
+
+def read_settings(
+    root: Path,
+    overrides: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    overrides_from: str = "caller",
+) -> Settings:
+    """Return the settings of the project at `root`.
+
+    `overrides` are top-level settings or dotted ones (`openhands.model`); None as a value means "not given".
+    `overrides_from` is their origin as the report shows it. `environ` is the environment; none by default.
+
+    Raises:
+        SettingsError: lists every wrong name, type and value at once, each with its address.
+    """
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for name, value in _leaves(_of_project(root)):
+        _put(values, name, value)
+        origins[name] = f"{_FILE}: {_TABLE}.{name}"
+    for name, variable in _FROM_ENVIRONMENT.items():
+        if (environ or {}).get(variable):
+            _put(values, name, (environ or {})[variable])
+            origins[name] = f"environment: {variable}"
+    for name, value in _given(overrides or {}):
+        _put(values, name, value)
+        origins[name] = overrides_from
+    try:
+        table = Table.model_validate(values)
+    except ValidationError as error:
+        raise _told(error, origins) from None
+    return Settings(**{name: getattr(table, name) for name in Table.model_fields}, origins=origins)
+
+
+def _of_project(root: Path) -> dict[str, Any]:
+    try:
+        tools = tomllib.loads((root / _FILE).read_bytes().decode()).get("tool", {})
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"cannot be read: {error}", where=_FILE, next_step="Mend the file: it must be TOML in UTF-8.") from None
+    table = tools.get("spec2prod", {}) if isinstance(tools, dict) else {}
+    if not isinstance(table, dict):
+        raise SettingsError("must be a table", where=f"{_FILE}: {_TABLE}", next_step=f"Write [{_TABLE}], with one setting a line.")
+    return table
+
+
+def _leaves(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield dotted names with their values; an empty table is a value too."""
+    for name, value in table.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{above}{_escaped(name)}.")
+        else:
+            yield f"{above}{_escaped(name)}", value
+
+
+def _given(overrides: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    for name, value in overrides.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{name}.")
+        elif value is not None:
+            yield name, value
+
+
+def _put(values: dict[str, Any], name: str, value: object) -> None:
+    """Set a dotted name; where something else than a table is in the way, the check tells."""
+    *tables, last = name.split(".")
+    for table in tables:
+        inner = values.setdefault(_unescaped(table), {})
+        if not isinstance(inner, dict):
+            return
+        values = inner
+    values[_unescaped(last)] = value
+
+
+def _escaped(name: str) -> str:
+    """Hide a dot inside a name (`components."a.b"`) from the dotted form."""
+    return name.replace("%", "%25").replace(".", "%2E")
+
+
+def _unescaped(name: str) -> str:
+    return name.replace("%2E", ".").replace("%25", "%")
+
+
+def _told(error: ValidationError, origins: Mapping[str, str]) -> SettingsError:
+    """Return all that is wrong as one error: the first address in `where`, one line each where there are several."""
+    wrong = [
+        (_address(each["loc"], origins), _sentence(each["loc"], each["type"], each["msg"])) for each in error.errors(include_url=False)
+    ]
+    step = f"Mend {'it' if len(wrong) == 1 else 'them'} and start again; nothing has run."
+    if len(wrong) == 1:
+        return SettingsError(wrong[0][1], where=wrong[0][0], next_step=step)
+    return SettingsError(f"{len(wrong)} settings are wrong" + "".join(f"\n  {where}: {text}" for where, text in wrong), next_step=step)
+
+
+def _address(location: tuple[int | str, ...], origins: Mapping[str, str]) -> str:
+    """Return where the wrong value was written: the longest beginning of its name that has an origin tells."""
+    parts = [_escaped(str(part)) for part in location]
+    known = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
+    origin = next((origins[name] for name in known if name in origins), f"{_FILE}: {_TABLE}")
+    name = _unescaped(".".join(parts))
+    return f"{_FILE}: {_TABLE}.{name}" if origin.startswith(_FILE) else f"{name} ({origin})"
+
+
+def _sentence(location: tuple[int | str, ...], kind: str, message: str) -> str:
+    if kind != "extra_forbidden":
+        return message[:1].lower() + message[1:]
+    near = difflib.get_close_matches(str(location[-1]), _names(location[:-1]), n=1, cutoff=0.4)
+    return "no such setting" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _names(location: tuple[int | str, ...]) -> list[str]:
+    """Return the settings that the table at `location` has."""
+    model: type[BaseModel] = Table
+    for part in location:
+        if part in model.model_fields:
+            default = model.model_fields[str(part)].default
+            model = type(default) if isinstance(default, BaseModel) else model
+    return list(model.model_fields)

@@ -1,0 +1,83 @@
+"""The answer of `workers/pytest_worker.py`, checked on its way in. It comes from the judged process: nothing is taken on trust."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+LAST_LINE = 1_000_000  # no module is longer; a forged span must not fill the memory
+
+
+def lines(spans: str) -> frozenset[int]:
+    """Return the line numbers of `3-5,9`.
+
+    Raises:
+        ValueError: where the text is no such list.
+    """
+    found: set[int] = set()
+    for span in filter(None, spans.split(",")):
+        first, _, last = span.partition("-")
+        if not 1 <= int(first) <= int(last or first) <= LAST_LINE:
+            msg = f"not a span of lines: {span}"
+            raise ValueError(msg)
+        found.update(range(int(first), int(last or first) + 1))
+    return frozenset(found)
+
+
+def _checked(spans: str) -> str:
+    lines(spans)
+    return spans
+
+
+Spans = Annotated[str, AfterValidator(_checked)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True)
+
+
+class Case(_Part):
+    """One test, or one test file that could not be collected (its `id` has no `::`)."""
+
+    id: str
+    path: str
+    line: int = Field(ge=0)
+    outcome: Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
+    message: str
+    ms: float
+
+
+class Lines(_Part):
+    """One module's executable and missing lines; `trouble` says why there are none."""
+
+    statements: Spans
+    missing: Spans
+    excluded: int = Field(ge=0)
+    trouble: str
+
+
+class PytestAnswer(_Part):
+    """The whole answer. `missing` names the libraries without which nothing could run."""
+
+    format: Literal[1]
+    nonce: str
+    python: str
+    missing: list[str]
+    status: int = 0
+    trouble: str = ""
+    deselected: int = 0
+    pytest: str = ""
+    coverage: str = ""
+    cases: list[Case] = []
+    modules: dict[str, Lines] = {}
+    lines: dict[str, dict[str, Spans]] = {}
+
+
+def parse(text: str | None, nonce: str) -> PytestAnswer | None:
+    """Return the answer; None where there is none, where it is not whole, or where it answers somebody else."""
+    try:
+        answer = PytestAnswer.model_validate_json(text or "")
+    except ValidationError:
+        return None
+    return answer if answer.nonce == nonce else None

@@ -1,0 +1,224 @@
+"""Do the component's tests pass, and what do they cover? One pytest run answers both.
+
+Figures: `percent` of `test_pass_rate` is passed / (passed + failed + errors); skipped, expected failures and
+unexpected passes are told and not counted. `percent` of `test_coverage` is the line coverage over all modules
+together: a module that was never imported counts with all its lines, one without statements not at all. Where there is
+no statement at all nothing can be covered, and the question stays unanswered. A test file that cannot be collected
+is an error with an address: it is the component's, not the tool's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from spec2prod.domain.command import Command, Completed
+from spec2prod.domain.component import Component
+from spec2prod.domain.suite import EMPTY_SUITE, CaseResult, SuiteReport
+from spec2prod.domain.verdict import Answer, Finding, Measurement, Unanswered
+from spec2prod.gates.pytest_answer import Case, PytestAnswer, lines, parse
+from spec2prod.gates.reading import WORKERS, broken, plural, unanswered
+
+PASS_RATE, COVERAGE = "test_pass_rate", "test_coverage"
+_RAN_TO_THE_END = {0, 1}  # pytest's exit status: all passed, some failed
+_NOTHING_COLLECTED = 5
+_COUNTED = ("passed", "failed", "error")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestsGate:
+    """The question `tests`. `order` is as-is, reversed or random:SEED; the answer must repeat `nonce`."""
+
+    __test__ = False  # its name starts with Test; pytest must not collect it
+
+    order: str = "as-is"
+    nonce: str = ""
+    timeout_s: float = 600.0
+
+    @property
+    def name(self) -> str:
+        """Return the question's name."""
+        return "tests"
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Return the two gates that one run answers."""
+        return (PASS_RATE, COVERAGE)
+
+    @property
+    def reads_tests(self) -> bool:
+        """Tests are what is measured."""
+        return True
+
+    def command(self, component: Component, only: Sequence[str] = ()) -> Command:
+        """Return the run of all the component's test files, or of those in `only`, in its own interpreter."""
+        files = [path for path in only if path not in component.modules] if only else component.tests
+        return self._run(component, files, self.order)
+
+    def candidate(self, component: Component, test_file: str, *, backwards: bool) -> Command:
+        """Return the run of one proposed file alone, in its own order or backwards."""
+        return self._run(component, [test_file], "reversed" if backwards else "as-is")
+
+    def read(self, component: Component, completed: Completed) -> tuple[Answer, ...]:
+        """Return both answers: the coverage is told also where tests fail."""
+        if not _files(completed):
+            return _no_tests(component)
+        answer = parse(completed.answer, self.nonce)
+        reason = broken(completed, {0}) or ("" if answer else "the test process ended before it answered")
+        if reason or not answer:
+            return self._neither(completed, reason)
+        if answer.missing:
+            names = " and ".join(answer.missing)
+            next_step = f"{component.interpreter} -m pip install {' '.join(answer.missing)}"
+            return self._neither(completed, f"{names} not installed in {component.interpreter}", next_step)
+        if reason := _incomplete(answer, completed):
+            return self._neither(completed, reason)
+        return (_pass_rate(answer), _coverage(component, answer, completed))
+
+    def report(self, component: Component, completed: Completed) -> SuiteReport:
+        """Return the run test by test and line by line; empty where there is no answer to read.
+
+        Without test files it still tells each module's statements, none of them executed.
+        """
+        answer = parse(completed.answer, self.nonce)
+        if broken(completed, {0}) or not answer:
+            return EMPTY_SUITE
+        told = {module: answer.modules[module] for module in component.modules if module in answer.modules}
+        known = {module: each for module, each in told.items() if not each.trouble}
+        statements = {module: lines(each.statements) for module, each in known.items()}
+        executed = {module: statements[module] - lines(each.missing) for module, each in known.items()}
+        cases = tuple(_result(case, answer, component) for case in answer.cases)
+        return SuiteReport(cases=cases, statements=statements, executed=executed)
+
+    def _run(self, component: Component, files: Sequence[str], order: str) -> Command:
+        modules = (part for module in component.modules for part in ("--module", module))
+        return Command(
+            tool="pytest",
+            argv=(
+                *(str(component.interpreter), str(WORKERS / "pytest_worker.py")),
+                *("--answer", "{scratch}/answer.json", "--root", str(component.root), "--import-root", component.import_root),
+                *("--order", order, f"--nonce={self.nonce}"),
+                *modules,
+                *("--", *files),
+            ),
+            cwd=component.root,
+            env={"PYTHONDONTWRITEBYTECODE": "1", "HYPOTHESIS_STORAGE_DIRECTORY": "{scratch}/hypothesis"},
+            answer="answer.json",
+            timeout_s=self.timeout_s,
+        )
+
+    def _neither(self, completed: Completed, reason: str, next_step: str = "") -> tuple[Answer, ...]:
+        return tuple(unanswered(gate, completed, reason, next_step=next_step) for gate in self.measures)
+
+
+def _files(completed: Completed) -> tuple[str, ...]:
+    argv = completed.command.argv
+    return argv[argv.index("--") + 1 :] if "--" in argv else ()
+
+
+def _no_tests(component: Component) -> tuple[Answer, ...]:
+    reason = f"no tests for component {component.name} were found"
+    next_step = f"write tests in {component.tests_folder}, or let them be generated (--enable-openhands)"
+    return tuple(Unanswered(gate=gate, reason=reason, next_step=next_step, no_tests=True) for gate in (PASS_RATE, COVERAGE))
+
+
+def _incomplete(answer: PytestAnswer, completed: Completed) -> str:
+    """Say why this run is no answer, whatever its tests say; empty where it is one."""
+    bad = any(case.outcome in {"failed", "error"} for case in answer.cases)
+    if answer.status == _NOTHING_COLLECTED and not bad:
+        why = f": {plural(answer.deselected, 'test')} left out by the project's own options" if answer.deselected else ""
+        return _nothing_checked(answer) if answer.cases else f"pytest collected no test{why}"
+    if answer.status not in _RAN_TO_THE_END:
+        said = answer.trouble or _last_error(completed)
+        return f"pytest stopped early (exit status {answer.status})" + (f": {said}" if said else "")
+    if answer.status == 1 and not bad:
+        return "pytest ended with exit status 1, though no test failed"
+    return "" if any(case.outcome in _COUNTED for case in answer.cases) else _nothing_checked(answer)
+
+
+def _nothing_checked(answer: PytestAnswer) -> str:
+    return "nothing was checked: " + (_told(answer) or "no test ran")
+
+
+def _last_error(completed: Completed) -> str:
+    """Return the line with which pytest says what stopped it."""
+    told = [line.strip() for line in completed.stderr.splitlines() if line.strip()]
+    marked = [line.removeprefix("E ").strip() for line in told if line.startswith(("E ", "ERROR"))]
+    return (marked or told or [""])[-1][:300]
+
+
+def _pass_rate(answer: PytestAnswer) -> Answer:
+    counts: Counter[str] = Counter(case.outcome for case in answer.cases)
+    counted = sum(counts[outcome] for outcome in _COUNTED)
+    findings = (_failing(case) for case in answer.cases if case.outcome in {"failed", "error"})
+    others = _told(answer)
+    return Measurement(
+        gate=PASS_RATE,
+        values={"percent": 100.0 * counts["passed"] / counted},
+        checked=counted,
+        findings=tuple(sorted(findings, key=lambda finding: (finding.path, finding.line))),
+        summary=f"{counts['passed']} of {plural(counted, 'test')} passed" + (f" ({others})" if others else ""),
+    )
+
+
+def _failing(case: Case) -> Finding:
+    name = case.id.partition("::")[2]
+    said = case.message or case.outcome
+    return Finding(path=case.path, line=case.line, code=case.outcome, message=f"{name}: {said}" if name else said)
+
+
+def _told(answer: PytestAnswer) -> str:
+    """Return what was set aside, in words: it is never counted as passed."""
+    counts: Counter[str] = Counter(case.outcome for case in answer.cases)
+    words = {"skipped": "skipped", "xfailed": "expected to fail", "xpassed": "passed unexpectedly"}
+    told = [f"{counts[outcome]} {word}" for outcome, word in words.items() if counts[outcome]]
+    return ", ".join([*told, *([f"{answer.deselected} deselected"] if answer.deselected else [])])
+
+
+def _coverage(component: Component, answer: PytestAnswer, completed: Completed) -> Answer:
+    if reason := _immeasurable(component, answer):
+        return unanswered(COVERAGE, completed, reason)
+    statements = {module: lines(answer.modules[module].statements) for module in component.modules}
+    missing = {module: lines(answer.modules[module].missing) & statements[module] for module in component.modules}
+    total, uncovered = (sum(map(len, each.values())) for each in (statements, missing))
+    if not total:
+        return unanswered(COVERAGE, completed, f"{component.name} has no statement that could be covered")
+    excluded = sum(answer.modules[module].excluded for module in component.modules)
+    percent = 100.0 * (total - uncovered) / total
+    left_out = f", {plural(excluded, 'line')} excluded" if excluded else ""
+    return Measurement(
+        gate=COVERAGE,
+        values={"percent": percent},
+        checked=sum(bool(each) for each in statements.values()),
+        findings=tuple(_uncovered(module, answer.modules[module].missing) for module in component.modules if missing[module]),
+        summary=f"{int(percent * 10) / 10:g} % of {plural(total, 'line')}{left_out}",  # rounded down: 79.96 is not 80
+    )
+
+
+def _immeasurable(component: Component, answer: PytestAnswer) -> str:
+    if not any("::" in case.id and case.outcome != "skipped" for case in answer.cases):
+        return "no test ran, so there is no coverage to measure"
+    for module in component.modules:
+        told = answer.modules.get(module)
+        if told is None or told.trouble:
+            return f"{module} could not be measured" + (f": {told.trouble}" if told else "")
+    return ""
+
+
+def _uncovered(module: str, spans: str) -> Finding:
+    first = min(lines(spans))
+    return Finding(path=module, line=first, code="uncovered", message=f"not covered: lines {spans.replace(',', ', ')}")
+
+
+def _result(case: Case, answer: PytestAnswer, component: Component) -> CaseResult:
+    covered = {module: lines(spans) for module, spans in answer.lines.get(case.id, {}).items() if module in component.modules}
+    return CaseResult(
+        node_id=case.id,
+        name=case.id.partition("::")[2].partition("[")[0],
+        file=case.path,
+        line=case.line,
+        outcome=case.outcome,
+        message=case.message,
+        covered=covered,
+    )

@@ -1,0 +1,128 @@
+"""Does the component's environment hold packages with known vulnerabilities? pip-audit asks a public service.
+
+Figure: `vulnerabilities`. A package that the service does not know was not audited; where it knows none of them
+(an unreachable or private index answers like that, with exit 0), nothing was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from spec2prod.domain.command import Command, Completed
+from spec2prod.domain.component import Component
+from spec2prod.domain.verdict import Answer, Finding, Measurement
+from spec2prod.gates.reading import broken, in_order, plural, unanswered
+
+VULNERABILITIES = "vulnerabilities"
+_NEXT_STEP = "audit where the vulnerability service can be reached: pip-audit --path <site-packages>"
+
+
+class _Vulnerability(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    id: str
+    fix_versions: list[str]
+    aliases: list[str] = []
+    description: str = ""
+
+
+class _Package(BaseModel):
+    """One package: either audited (`version`, `vulns`) or not (`skip_reason`)."""
+
+    model_config = ConfigDict(strict=True)
+
+    name: str
+    version: str = ""
+    vulns: list[_Vulnerability] | None = None
+    skip_reason: str = ""
+
+
+class _Report(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    dependencies: list[_Package]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VulnerabilitiesGate:
+    """The question `vulnerabilities`. `site_packages` are the folders of the component's environment.
+
+    `env` hands on what only this question needs, such as a proxy.
+    """
+
+    program: tuple[str, ...]
+    site_packages: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    timeout_s: float = 120.0
+
+    @property
+    def name(self) -> str:
+        """Return the question's name."""
+        return VULNERABILITIES
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Return the one gate it answers."""
+        return (VULNERABILITIES,)
+
+    @property
+    def reads_tests(self) -> bool:
+        """The environment is asked about, not the tests."""
+        return False
+
+    def command(self, component: Component, only: Sequence[str] = ()) -> Command:
+        """Return the audit of the component's environment; `only` cannot narrow it."""
+        del only
+        paths = [part for folder in self.site_packages for part in ("--path", folder)]
+        return Command(
+            tool="pip-audit",
+            argv=(
+                *(*self.program, "--format", "json", "--output", "{scratch}/audit.json", "--progress-spinner", "off"),
+                *("--timeout", "5", "--cache-dir", "{scratch}/cache", *paths),
+            ),
+            cwd=component.root,
+            env=dict(self.env),
+            answer="audit.json",
+            timeout_s=self.timeout_s,
+        )
+
+    def read(self, component: Component, completed: Completed) -> tuple[Answer, ...]:
+        """Return the known vulnerabilities of the packages that could be audited."""
+        del component
+        if reason := broken(completed, {0, 1}):  # 1: vulnerabilities found, or trouble; the answer tells which
+            return _not_audited(completed, reason)
+        try:
+            report = _Report.model_validate_json(completed.answer or "")
+        except ValidationError:
+            return _not_audited(completed, completed.ending())
+        audited = [package for package in report.dependencies if package.version and package.vulns is not None]
+        if not audited:
+            skipped = next((package.skip_reason for package in report.dependencies if package.skip_reason), "it looked at no package")
+            return _not_audited(completed, f"0 of {plural(len(report.dependencies), 'package')} known to the service; {skipped}")
+        return (_measured(audited, len(report.dependencies)),)
+
+
+def _not_audited(completed: Completed, reason: str) -> tuple[Answer, ...]:
+    next_step = "" if completed.not_found else _NEXT_STEP
+    return (unanswered(VULNERABILITIES, completed, f"could not be audited: {reason}", next_step=next_step),)
+
+
+def _measured(audited: Sequence[_Package], listed: int) -> Measurement:
+    findings = in_order(_finding(package, each) for package in audited for each in package.vulns or ())
+    unknown = f", {listed - len(audited)} could not be audited" if listed > len(audited) else ""
+    return Measurement(
+        gate=VULNERABILITIES,
+        values={"vulnerabilities": float(len(findings))},
+        checked=len(audited),
+        findings=findings,
+        summary=f"{len(findings)} known in {plural(len(audited), 'package')}{unknown}",
+    )
+
+
+def _finding(package: _Package, vulnerability: _Vulnerability) -> Finding:
+    fixed = f"fixed in {', '.join(vulnerability.fix_versions)}" if vulnerability.fix_versions else "no fixed version"
+    also = f" (also {', '.join(vulnerability.aliases)})" if vulnerability.aliases else ""
+    return Finding(path=f"{package.name}=={package.version}", code=vulnerability.id, message=f"{fixed}{also}")

@@ -1,0 +1,270 @@
+"""The JSON report as a contract: its parts, from which the published schema is made (law 8).
+
+The models read the domain's values by name (`from_attributes`), and only what is named here is told: no environment
+variable, no key, no output of a tool can slip into a report. Times are milliseconds, memory is MiB, lines are 1-based.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+
+from spec2prod.domain.candidate import CandidateVerdict, TaskStatus
+from spec2prod.domain.plan import Mode, Stage, Target
+from spec2prod.domain.verdict import Comparison, Severity, Verdict
+
+FORMAT: Literal[1] = 1
+
+Figure = Annotated[float, PlainSerializer(lambda value: round(value, 3), return_type=float)]
+Percent = Annotated[float, Field(ge=0, le=100)]
+
+
+class Part(BaseModel):
+    """What every part of the report has in common."""
+
+    model_config = ConfigDict(from_attributes=True, extra="forbid", json_schema_serialization_defaults_required=True, ser_json_inf_nan="null")
+
+
+class Finding(Part):
+    """One thing that a tool found."""
+
+    path: str
+    line: int
+    code: str
+    message: str
+    severity: Severity
+
+
+class Measurement(Part):
+    """A measured answer; `checked` counts what was looked at."""
+
+    gate: str
+    values: dict[str, Figure]
+    checked: int
+    findings: tuple[Finding, ...]
+    summary: str
+
+
+class Unanswered(Part):
+    """Why a question could not be asked, or its answer not be read."""
+
+    gate: str
+    reason: str
+    next_step: str
+    no_tests: bool
+
+
+class Evidence(Part):
+    """An answer, bound to the SHA-256 of what was measured."""
+
+    answer: Measurement | Unanswered
+    digest: str
+    measured_at: str
+    tool: str
+
+
+class Judgement(Part):
+    """One gate's verdict."""
+
+    gate: str
+    verdict: Verdict
+    reason: str
+    measured: str
+    needed: str
+    required: bool
+    next_step: str
+    evidence: Evidence | None
+
+
+class StageResult(Part):
+    """How one stage went; `first_gates` is what its gates said before the tree changed."""
+
+    stage_name: Stage
+    success: bool
+    verdict: Verdict
+    execution_time_ms: Figure
+    gates: tuple[Judgement, ...]
+    first_gates: tuple[Judgement, ...]
+    errors: tuple[str, ...]
+    outputs: dict[str, Any]
+
+
+class Requirement(Part):
+    """One promise of the specification, with its line."""
+
+    id: str
+    text: str
+    line: int
+    id_given: bool
+
+
+class Specification(Part):
+    """What the component promises; `unread` are lines that look like promises and were not read."""
+
+    path: str
+    title: str
+    overview: str
+    requirements: tuple[Requirement, ...]
+    testing_requirements: tuple[Requirement, ...]
+    coverage_target: float | None
+    coverage_target_line: int
+    unread: tuple[int, ...]
+
+
+class Component(Part):
+    """What was promoted; paths are relative to the project."""
+
+    name: str
+    source: str
+    import_root: str
+    modules: tuple[str, ...]
+    tests: tuple[str, ...]
+    tests_folder: str
+
+
+class Limit(Part):
+    """One threshold, and which file, line or default set it."""
+
+    value: str
+    comparison: Comparison
+    threshold: float
+    origin: str
+
+
+class Rule(Part):
+    """What the target asks of one gate."""
+
+    gate: str
+    limits: tuple[Limit, ...]
+    required: bool
+
+
+class Plan(Part):
+    """The promotion as it was decided, before anything ran."""
+
+    run_id: str
+    component: Component
+    specification: Specification
+    target: Target
+    mode: Mode
+    stages: tuple[Stage, ...]
+    rules: tuple[Rule, ...]
+    generate: bool
+    generation_required: bool
+    auto_fix: bool
+    coverage_goal: float
+    model: str
+    scripted_model: bool
+
+
+class Task(Part):
+    """What one of the agent's tasks brought: `text` is the proposed file, `reason` says why there is none."""
+
+    task_id: str
+    module: str
+    test_file: str
+    status: TaskStatus
+    text: str | None
+    reason: str
+    next_step: str
+    strayed: tuple[str, ...]
+    llm_calls: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float
+    wall_ms: Figure
+    attempts: int
+
+
+class Generation(Part):
+    """What the agent was asked (modules), what came (tasks), and why not (`unanswered`: module → reason)."""
+
+    ran: bool
+    model: str
+    scripted_model: bool
+    asked: tuple[str, ...]
+    tasks: tuple[Task, ...]
+    unanswered: dict[str, str]
+    submission_ms: Figure
+    collection_ms: Figure
+
+
+class Candidate(Part):
+    """One proposed test, judged; `filter` names what decided, `gained` are the module's lines that it adds."""
+
+    module: str
+    test_file: str
+    name: str
+    verdict: CandidateVerdict
+    filter: str
+    reason: str
+    gained: tuple[int, ...]
+
+
+class Process(Part):
+    """One process that was started. `exit_code` is null where it never started or was stopped at its time limit."""
+
+    tool: str
+    argv: tuple[str, ...]
+    cwd: str
+    exit_code: int | None
+    wall_ms: Figure
+    cpu_ms: Figure
+    peak_memory_mb: Figure
+    not_found: bool
+    timed_out: bool
+
+
+class Span(Part):
+    """One piece of work, in milliseconds since the run's start; `stage` is empty for a stage itself."""
+
+    name: str
+    stage: str
+    start_ms: Figure
+    end_ms: Figure
+
+
+class FullRun(Part):
+    """Everything that is known about the run."""
+
+    conclusion: str
+    started_at: str
+    interrupted: bool
+    digest: str
+    plan: Plan
+    not_run: dict[Stage, str]
+    generation: Generation
+    candidates: tuple[Candidate, ...]
+    adopted: tuple[str, ...]
+    diffs: dict[str, str]
+    timeline: tuple[Span, ...]
+    processes: tuple[Process, ...]
+
+
+class Report(Part):
+    """The report of one run: the guide's fields, then the format's number, the exit code and the full run."""
+
+    success: bool
+    component_name: str
+    target_stage: Target
+    stages_completed: tuple[Stage, ...]
+    stages_failed: tuple[Stage, ...]
+    stage_results: dict[Stage, StageResult]
+    total_execution_time_ms: Figure
+    context_session_id: str
+    metrics_dashboard: str | None
+    execution_mode: Mode
+    stage_timings: dict[str, Figure]
+    openhands_submission_time_ms: Figure
+    openhands_collection_time_ms: Figure
+    parallel_execution_savings_ms: Figure
+    format: Literal[1]
+    exit_code: int
+    run: FullRun
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of the report, as it is published in `report.schema.json`."""
+    made = Report.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "spec2prod report, format 1"}

@@ -1,0 +1,43 @@
+"""The run as one page that needs nothing else: no script, no font, no picture, no address outside it."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from spec2prod.domain.run import Run
+from spec2prod.reports import gantt, words
+from spec2prod.reports.json_report import generation, stage_timings
+
+SIGNS = {"passed": "✓", "warned": "!", "failed": "✗", "errored": "?", "waived": "–", "accepted": "✓", "rejected": "✗", "unfinished": "…"}
+
+
+def render(run: Run) -> str:
+    """Return the page as HTML text with a final newline."""
+    page = _environment().get_template("report.html.jinja")
+    return (
+        page.render(
+            run=run,
+            plan=run.plan,
+            chart=gantt.lay_out(run),
+            generation=generation(run),
+            timings=stage_timings(run),
+            gates=[(result.stage, gate, _before(result.first_gates, gate.gate)) for result in run.stages for gate in result.gates],
+        ).rstrip()
+        + "\n"
+    )
+
+
+def _before(first_gates: tuple[object, ...], name: str) -> object | None:
+    """Return what a gate said before the tree changed, None where it said the same."""
+    return next((gate for gate in first_gates if getattr(gate, "gate", "") == name), None)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("spec2prod.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"duration": words.duration, "ranges": words.line_ranges, "sign": lambda verdict: SIGNS.get(str(verdict), "·")}
+    return environment

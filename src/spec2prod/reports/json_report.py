@@ -1,0 +1,121 @@
+"""The JSON report: the guide's fields at the top level, the full run below. This is the contract; the rest are views."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from spec2prod.domain.command import Completed
+from spec2prod.domain.plan import Stage
+from spec2prod.domain.run import Run, StageResult
+from spec2prod.domain.timeline import busy_ms
+from spec2prod.reports import document
+
+
+def render(run: Run, *, metrics_dashboard: str | None = None) -> str:
+    """Return the report as JSON text with a final newline; `metrics_dashboard` is where a page about the run lies."""
+    return json.dumps(as_document(run, metrics_dashboard=metrics_dashboard), indent=2, ensure_ascii=False) + "\n"
+
+
+def as_document(run: Run, *, metrics_dashboard: str | None = None) -> dict[str, Any]:
+    """Return the report as JSON values, in the order of `document.Report`."""
+    report = document.Report(
+        success=run.success,
+        component_name=run.plan.component.name,
+        target_stage=run.plan.target,
+        stages_completed=tuple(result.stage for result in run.stages if result.verdict.lets_pass),
+        stages_failed=tuple(result.stage for result in run.stages if not result.verdict.lets_pass),
+        stage_results={result.stage: _stage(run, result) for result in run.stages},
+        total_execution_time_ms=run.total_ms,
+        context_session_id=run.plan.run_id,
+        metrics_dashboard=metrics_dashboard,
+        execution_mode=run.plan.mode,
+        stage_timings=stage_timings(run),
+        openhands_submission_time_ms=run.submission_ms,
+        openhands_collection_time_ms=run.collection_ms,
+        parallel_execution_savings_ms=run.savings_ms,
+        format=document.FORMAT,
+        exit_code=int(run.exit_code),
+        run=_full(run),
+    )
+    written = report.model_dump_json(fallback=str)
+    value: dict[str, Any] = json.loads(written)
+    return value
+
+
+def stage_timings(run: Run) -> dict[str, float]:
+    """Return how long each stage that ran was busy, in milliseconds; generation's two halves have entries of their own."""
+    ran = {span.name for span in run.stage_spans} | {result.stage for result in run.stages}
+    timings = {str(stage): _busy(run, stage) for stage in Stage if stage in ran}
+    if Stage.GENERATION in ran:
+        timings |= {"openhands_submission": run.submission_ms, "openhands_collection": run.collection_ms}
+    return timings
+
+
+def _busy(run: Run, stage: Stage) -> float:
+    """Return a stage's time: a stage may run in several pieces, and pieces that overlap count once."""
+    return busy_ms(span for span in run.stage_spans if span.name == stage)
+
+
+def _stage(run: Run, result: StageResult) -> document.StageResult:
+    return document.StageResult(
+        stage_name=result.stage,
+        success=result.verdict.lets_pass,
+        verdict=result.verdict,
+        execution_time_ms=_busy(run, result.stage),
+        gates=tuple(document.Judgement.model_validate(gate) for gate in result.gates),
+        first_gates=tuple(document.Judgement.model_validate(gate) for gate in result.first_gates),
+        errors=result.errors,
+        outputs=dict(result.outputs),
+    )
+
+
+def _full(run: Run) -> document.FullRun:
+    return document.FullRun(
+        conclusion=run.conclusion,
+        started_at=run.started_at,
+        interrupted=run.interrupted,
+        digest=run.digest,
+        plan=document.Plan.model_validate(run.plan),
+        not_run=run.not_run,
+        generation=generation(run),
+        candidates=tuple(document.Candidate.model_validate(each) for each in run.candidates),
+        adopted=run.adopted,
+        diffs=run.diffs,
+        timeline=tuple(document.Span.model_validate(each) for each in sorted(run.spans, key=lambda span: (span.start_ms, span.end_ms))),
+        processes=tuple(_process(each) for each in run.processes),
+    )
+
+
+def generation(run: Run) -> document.Generation:
+    """Tell what was asked, what came, and why not: a module that was asked about is in `tasks` or in `unanswered`."""
+    result = next((each for each in run.stages if each.stage is Stage.GENERATION), None)
+    told = result.outputs.get("asked") if result else ()
+    asked = tuple(str(module) for module in told) if isinstance(told, list | tuple) else ()
+    answered = {each.module for each in run.outcomes}
+    asked += tuple(each.module for each in run.outcomes if each.module not in asked)
+    why = "; ".join(result.errors) if result and result.errors else run.not_run.get(Stage.GENERATION, "nothing came back")
+    return document.Generation(
+        ran=result is not None,
+        model=run.plan.model,
+        scripted_model=run.plan.scripted_model,
+        asked=asked,
+        tasks=tuple(document.Task.model_validate(each) for each in run.outcomes),
+        unanswered={module: why for module in asked if module not in answered},
+        submission_ms=run.submission_ms,
+        collection_ms=run.collection_ms,
+    )
+
+
+def _process(completed: Completed) -> document.Process:
+    return document.Process(
+        tool=completed.command.tool,
+        argv=completed.command.argv,
+        cwd=str(completed.command.cwd),
+        exit_code=completed.exit_code,
+        wall_ms=completed.wall_ms,
+        cpu_ms=completed.cpu_ms,
+        peak_memory_mb=completed.peak_memory_mb,
+        not_found=completed.not_found,
+        timed_out=completed.timed_out,
+    )

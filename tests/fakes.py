@@ -1,0 +1,205 @@
+"""Fakes on the application's ports: one each, deterministic, with nothing behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from spec2prod.adapters.journal import InMemoryJournal
+from spec2prod.application.ports import Event, Gate, Ports, Tree
+from spec2prod.domain.candidate import TaskOutcome, TestRequest
+from spec2prod.domain.command import Command, Completed
+from spec2prod.domain.component import Component
+from spec2prod.domain.suite import EMPTY_SUITE, SuiteReport
+from spec2prod.domain.verdict import Answer, Finding, Measurement, Unanswered
+from spec2prod.errors import AgentUnavailableError, OutputError, Spec2prodError
+
+
+class FakeClock:
+    """A clock that moves only when somebody works: `spend` and nothing else advances it."""
+
+    def __init__(self) -> None:
+        self.ms = 0.0
+
+    def now(self) -> str:
+        return "2026-01-01T00:00:00.000+00:00"
+
+    def elapsed_ms(self) -> float:
+        return self.ms
+
+
+class FakeTree:
+    """A project in a dictionary."""
+
+    def __init__(self, files: Mapping[str, str], root: Path = Path("/project")) -> None:
+        self.files = dict(files)
+        self.kept: dict[str, str] = {}
+        self.copies: list[FakeTree] = []
+        self._root = root
+
+    @property
+    def root(self) -> Path:
+        return self._root
+
+    def digest(self, paths: Collection[str]) -> str:
+        told = "\0".join(f"{path}={self.files.get(path)}" for path in sorted(paths))
+        return hashlib.sha256(told.encode()).hexdigest()
+
+    def list_files(self) -> tuple[str, ...]:
+        return tuple(sorted(self.files))
+
+    def read(self, path: str) -> str | None:
+        return self.files.get(path)
+
+    def exists(self, path: str) -> bool:
+        return path in self.files
+
+    async def copy(self, name: str) -> Tree:
+        copied = FakeTree(self.files, self._root / ".copies" / name)
+        self.copies.append(copied)
+        return copied
+
+    def write_new(self, path: str, text: str) -> None:
+        if path in self.files:
+            raise OutputError("something stands there already", where=path)
+        self.files[path] = text
+
+    def keep(self, name: str, text: str) -> str:
+        self.kept[name] = text
+        return name
+
+
+type Script = Callable[[Command, FakeTree], Completed]
+
+
+class FakeHost:
+    """Answers a command by its tool's name; counts what was started."""
+
+    def __init__(self, tree: FakeTree, scripts: Mapping[str, Script] | None = None) -> None:
+        self.tree = tree
+        self.scripts = dict(scripts or {})
+        self.started: list[Command] = []
+        self._processes: list[Completed] = []
+
+    @property
+    def processes(self) -> Sequence[Completed]:
+        return self._processes
+
+    async def run(self, command: Command) -> Completed:
+        self.started.append(command)
+        await asyncio.sleep(0)
+        where = next((each for each in self.tree.copies if each.root == command.cwd), self.tree)
+        script = self.scripts.get(command.tool)
+        completed = script(command, where) if script else Completed(command=command, exit_code=0)
+        self._processes.append(completed)
+        return completed
+
+
+@dataclass
+class FakeGate:
+    """A question whose answers are given: by the files that stand in the tree, or always the same."""
+
+    name: str
+    answers: Callable[[Component], tuple[Answer, ...]]
+    measures: tuple[str, ...] = ()
+    reads_tests: bool = True
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.measures = self.measures or (self.name,)
+
+    def command(self, component: Component, only: Sequence[str] = ()) -> Command:
+        self.asked.append(tuple(only))
+        return Command(tool=self.name, argv=(self.name, *only), cwd=component.root)
+
+    def read(self, component: Component, completed: Completed) -> tuple[Answer, ...]:
+        return self.answers(replace(component, tests=tuple(completed.command.argv[1:]) or component.tests))
+
+
+@dataclass
+class FakeSuite(FakeGate):
+    """The tests' question; `reports` gives the whole answer for a component and an order."""
+
+    reports: Callable[[Component], SuiteReport] = lambda _: EMPTY_SUITE
+
+    def report(self, component: Component, completed: Completed) -> SuiteReport:
+        report = self.reports(component)
+        return replace(report, cases=tuple(reversed(report.cases))) if completed.command.tool == "backwards" else report
+
+    def candidate(self, component: Component, test_file: str, *, backwards: bool) -> Command:
+        return Command(tool="backwards" if backwards else "forwards", argv=("pytest", test_file), cwd=component.root)
+
+
+@dataclass
+class FakeLinter(FakeGate):
+    """The linter, with a command that mends."""
+
+    def fix(self, component: Component, only: Sequence[str] = ()) -> Command:
+        return Command(tool="fix", argv=("fix", *only), cwd=component.root)
+
+
+class FakeWriter:
+    """An agent that brings what it was given, in the order of `delays` (turns of the event loop)."""
+
+    def __init__(self, brings: Callable[[TestRequest], TaskOutcome] | None = None, error: Spec2prodError | None = None) -> None:
+        self.brings = brings
+        self.error = error
+        self.requests: dict[str, TestRequest] = {}
+        self.calls: list[str] = []
+
+    async def start(self) -> None:
+        self.calls.append("start")
+
+    async def submit(self, requests: Sequence[TestRequest]) -> Mapping[str, str]:
+        self.calls.append("submit")
+        if self.error or self.brings is None:
+            raise self.error or AgentUnavailableError("no model is set", next_step="set LLM_MODEL")
+        self.requests = {f"task-{request.module}": request for request in requests}
+        return {request.module: task for task, request in self.requests.items()}
+
+    async def outcome(self, task_id: str) -> TaskOutcome:
+        self.calls.append("outcome")
+        await asyncio.sleep(0)
+        assert self.brings is not None
+        return self.brings(self.requests[task_id])
+
+    async def stop(self) -> None:
+        self.calls.append("stop")
+
+
+class Told:
+    """A listener that remembers."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def tell(self, event: Event) -> None:
+        self.events.append(event)
+
+
+def measured(gate: str, paths: Sequence[str] = (), **values: float) -> Measurement:
+    """Return a measurement of one gate, with one finding a path."""
+    return Measurement(gate=gate, values=values, checked=1, findings=tuple(Finding(path=path, line=1, code="X1", message="bad") for path in paths))
+
+
+def unanswered(gate: str, reason: str = "tool missing") -> Unanswered:
+    """Return the answer of a tool that could not be asked."""
+    return Unanswered(gate=gate, reason=reason, next_step=f"install {gate}")
+
+
+def ports_on(tree: FakeTree, *gates: Gate, suite: FakeSuite, linter: FakeLinter, host: FakeHost | None = None, writer: FakeWriter | None = None) -> Ports:
+    """Put fakes together."""
+    return Ports(
+        journal=InMemoryJournal(),
+        clock=FakeClock(),
+        host=host or FakeHost(tree),
+        tree=tree,
+        gates={gate.name: gate for gate in (suite, linter, *gates)},
+        suite=suite,
+        linter=linter,
+        writer=writer or FakeWriter(),
+        listener=Told(),
+    )
