@@ -26,7 +26,7 @@ from spec2prod.adapters.interpreter import find_interpreter
 from spec2prod.adapters.journal import InMemoryJournal
 from spec2prod.adapters.openhands import environment as openhands
 from spec2prod.adapters.openhands.options import OpenHandsOptions
-from spec2prod.adapters.openhands.writer import OpenHandsWriter
+from spec2prod.adapters.openhands.writer import OpenHandsWriter, Workplace
 from spec2prod.adapters.sandbox import find_sandbox
 from spec2prod.adapters.tree import ProjectTree, write_atomic
 from spec2prod.application.pipeline import run_plan
@@ -35,9 +35,10 @@ from spec2prod.application.specification import Promotion, plan_promotion
 from spec2prod.config.rules import coverage_goal, rules_for
 from spec2prod.config.settings import Settings, read_settings
 from spec2prod.domain.component import Component
-from spec2prod.domain.locate import locate
+from spec2prod.domain.locate import ComponentSetting, locate
 from spec2prod.domain.plan import Mode, Plan, Stage, Target
 from spec2prod.domain.run import Refusal, Run
+from spec2prod.domain.screening import imported_names
 from spec2prod.domain.timeline import Span
 from spec2prod.errors import Spec2prodError, UsageError
 from spec2prod.gates.linting import LintingGate
@@ -198,7 +199,8 @@ def place_of(name: str, component_path: Path | None, overrides: Mapping[str, Any
     settings = read_settings(root, overrides, os.environ)
     tree = ProjectTree(root, run_id)
     explicit = _relative(component_path, root) if component_path is not None else None
-    found = locate(name, tree.list_files(), configured=settings.components, explicit=explicit, imports=tree.read)
+    configured = {each: ComponentSetting(**table.model_dump()) for each, table in settings.components.items()}
+    found = locate(name, tree.list_files(), configured=configured, explicit=explicit, imports=lambda path: imported_names(tree.read(path) or ""))
     component = Component(
         name=name,
         root=root,
@@ -329,15 +331,15 @@ def _writer(place: Place, mode: Mode) -> OpenHandsWriter:
         max_cost_usd=chosen.max_cost_usd,
         max_concurrent=chosen.max_concurrent if mode is Mode.ASYNC else 1,
     )
-    return OpenHandsWriter(
-        options,
+    workplace = Workplace(
         run_id=place.run_id,
+        run_folder=place.tree.run_folder,
         tree=place.tree,
         interpreter=place.component.interpreter,
         environment=find_openhands(),
-        sandbox=find_sandbox(),
-        run_folder=place.tree.run_folder,
+        box=find_sandbox(),
     )
+    return OpenHandsWriter(options, workplace)
 
 
 def _is_scripted(model: str) -> bool:

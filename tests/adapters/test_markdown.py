@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from spec2prod.adapters.markdown import parse_spec, read_spec
 from spec2prod.domain.specification import Requirement, Specification, render_spec
 from spec2prod.errors import SpecificationError
@@ -76,14 +77,25 @@ def test_what_only_resembles_an_id_is_text(text: str) -> None:
 
 def test_items_over_several_lines_and_paragraphs_are_joined_and_keep_their_markup() -> None:
     text = "## Requirements\n1. Adds `a+b`\n   and *more*\n\n   It also works.\n   - nested\n2) other\n"
-    assert [(text, line) for _, text, line in requirements(text)] == [("Adds `a+b` and *more* It also works.", 2), ("nested", 6), ("other", 7)]
+    assert [(text, line) for _, text, line in requirements(text)] == [
+        ("Adds `a+b` and *more* It also works.", 2),
+        ("nested", 6),
+        ("other", 7),
+    ]
 
 
 def test_a_line_with_an_id_is_never_swallowed_by_the_one_before() -> None:
-    assert [each[0] for each in requirements("## Requirements\n- REQ-1: a\nREQ-2: b\n\nREQ-3: c\nREQ-4: d\n")] == ["REQ-1", "REQ-2", "REQ-3", "REQ-4"]
+    assert [each[0] for each in requirements("## Requirements\n- REQ-1: a\nREQ-2: b\n\nREQ-3: c\nREQ-4: d\n")] == [
+        "REQ-1",
+        "REQ-2",
+        "REQ-3",
+        "REQ-4",
+    ]
 
 
-@pytest.mark.parametrize("heading", ["Functional Requirements", "USER REQUIREMENTS", "3. Requirements *(mandatory)*", "Non-functional requirements:"])
+@pytest.mark.parametrize(
+    "heading", ["Functional Requirements", "USER REQUIREMENTS", "3. Requirements *(mandatory)*", "Non-functional requirements:"]
+)
 def test_headings_that_end_in_requirements_hold_promises(heading: str) -> None:
     assert [text for _, text, _ in requirements(f"# T\n## {heading}\n- a\n### Sub\n- b\n## Other\n- c\n")] == ["a", "b"]
 
@@ -111,7 +123,9 @@ def test_fenced_code_and_comments_are_no_promises() -> None:
 
 
 def test_what_looks_like_a_promise_elsewhere_is_counted() -> None:
-    text = "# T\n## Requirements\n- a\n### Notes\n- it must\n## Design\n- users shall\n- plain\n| REQ-5 | x |\n### FR-7: heading\nREQ-1: b\n"
+    text = (
+        "# T\n## Requirements\n- a\n### Notes\n- it must\n## Design\n- users shall\n- plain\n| REQ-5 | x |\n### FR-7: heading\nREQ-1: b\n"
+    )
     assert parse_spec(text, "s.md").unread == (5, 7, 9, 10, 11)
 
 
@@ -162,11 +176,15 @@ def test_an_impossible_coverage_target_is_an_error_with_its_address(figure: str)
     assert caught.value.next_step
 
 
-words = st.lists(st.from_regex(r"[a-z][a-z`*()=<>0-9.]{0,7}", fullmatch=True).filter(lambda word: "coverage" not in word), min_size=1, max_size=6)
+words = st.lists(
+    st.from_regex(r"[a-z][a-z`*()=<>0-9.]{0,7}", fullmatch=True).filter(lambda word: "coverage" not in word), min_size=1, max_size=6
+)
 texts = words.map(" ".join).filter(lambda text: "```" not in text)
 identifiers = st.from_regex(r"(REQ|FR|APP-CORE)-[1-9][0-9]?", fullmatch=True)
 promises = st.lists(
-    st.builds(lambda text, given_id: Requirement(id=given_id or "", text=text, line=1, id_given=bool(given_id)), texts, st.none() | identifiers),
+    st.builds(
+        lambda text, given_id: Requirement(id=given_id or "", text=text, line=1, id_given=bool(given_id)), texts, st.none() | identifiers
+    ),
     max_size=6,
 )
 specifications = st.builds(

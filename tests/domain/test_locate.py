@@ -7,6 +7,7 @@ from posixpath import basename
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from spec2prod.domain.locate import ComponentSetting, locate, new_test_file
 from spec2prod.errors import ComponentAmbiguousError, ComponentNotFoundError
 
@@ -38,7 +39,7 @@ def test_the_guides_integration_template_names_a_plain_folder() -> None:
         ("my_pkg_core", ["src/my_pkg/core.py"], "src/my_pkg/core.py", "src"),
         ("my-pkg", ["src/my_pkg/core.py"], "src/my_pkg", "src"),
         ("google.cloud", ["src/google/cloud/a/b.py"], "src/google/cloud", "src"),
-        ("a_a", ["x/a/a/__init__.py", "x/a/a/b.py"], "x/a/a", "x/a"),
+        ("a", ["x/a/a/__init__.py", "x/a/a/b.py"], "x/a/a", "x/a"),
         ("thing", ["x/thing/__init__.py", "x/thing/thing.py"], "x/thing", "x"),
         ("tool", ["my-tool/tool.py"], "my-tool/tool.py", "my-tool"),
     ],
@@ -65,7 +66,16 @@ def test_an_absent_component_tells_what_was_looked_for_and_near_names(name: str)
 
 @pytest.mark.parametrize("name", ["", ".", "..", "/", "../x", "tests", "test_app", "conftest", "setup", "docs", "build", "src"])
 def test_tests_docs_and_odd_names_are_never_components(name: str) -> None:
-    files = ["src/app/a.py", "tests/a.py", "test_app.py", "conftest.py", "setup.py", "docs/conf.py", "build/lib/app.py", "tests/helpers/b.py"]
+    files = [
+        "src/app/a.py",
+        "tests/a.py",
+        "test_app.py",
+        "conftest.py",
+        "setup.py",
+        "docs/conf.py",
+        "build/lib/app.py",
+        "tests/helpers/b.py",
+    ]
     with pytest.raises(ComponentNotFoundError):
         locate(name, files)
 
@@ -94,7 +104,14 @@ def test_the_project_itself_can_be_the_component() -> None:
 
 
 def test_modules_leave_out_tests_but_keep_packages_that_are_named_like_some() -> None:
-    files = ["src/app/a.py", "src/app/test/case.py", "src/app/tests/helper.py", "src/app/tests/test_a.py", "src/app/build/x.py", "src/app/conftest.py"]
+    files = [
+        "src/app/a.py",
+        "src/app/test/case.py",
+        "src/app/tests/helper.py",
+        "src/app/tests/test_a.py",
+        "src/app/build/x.py",
+        "src/app/conftest.py",
+    ]
     found = locate("app", files)
     assert found.modules == ("src/app/a.py", "src/app/build/x.py", "src/app/test/case.py")
     assert found.tests == ("src/app/tests/test_a.py",)
@@ -123,10 +140,13 @@ def test_a_modules_tests_are_found_by_their_names(test: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "test", ["tests/test_core.py", "tests/billing/test_operations.py", "tests/test_else.py", "tests/conftest.py", "tests/calculator/test_extra.py"]
+    "test",
+    ["tests/test_core.py", "tests/billing/test_operations.py", "tests/test_else.py", "tests/conftest.py", "tests/calculator/test_extra.py"],
 )
 def test_another_components_tests_are_not_taken(test: str) -> None:
-    assert locate("calculator_operations", [CALCULATOR, "src/test_components/calculator/__init__.py", "src/billing/core.py", test]).tests == ()
+    assert (
+        locate("calculator_operations", [CALCULATOR, "src/test_components/calculator/__init__.py", "src/billing/core.py", test]).tests == ()
+    )
 
 
 def test_imports_decide_between_namesakes() -> None:
@@ -146,7 +166,15 @@ def test_imports_admit_a_test_that_is_named_for_the_package_around() -> None:
 
 
 def test_a_packages_tests_are_those_of_all_it_holds() -> None:
-    files = ["src/app/core/a.py", "src/app/core/sub/b.py", "src/lib/a.py", "tests/core/sub/test_any.py", "tests/app/core/test_a.py", "tests/lib/test_a.py", "tests/test_b.py"]
+    files = [
+        "src/app/core/a.py",
+        "src/app/core/sub/b.py",
+        "src/lib/a.py",
+        "tests/core/sub/test_any.py",
+        "tests/app/core/test_a.py",
+        "tests/lib/test_a.py",
+        "tests/test_b.py",
+    ]
     found = locate("core", files)
     assert found.tests == ("tests/app/core/test_a.py", "tests/core/sub/test_any.py", "tests/test_b.py")
     assert found.tests_folder == "tests"
@@ -170,7 +198,9 @@ def test_a_new_test_goes_where_most_of_the_components_are() -> None:
     found = locate("calculator_operations", files)
     assert found.tests_folder == "tests/unit"
     assert new_test_file(found, CALCULATOR, files) == "tests/unit/test_operations_generated.py"
-    assert new_test_file(found, CALCULATOR, [*files, "tests/unit/test_operations_generated.py"]) == "tests/unit/test_operations_generated_2.py"
+    assert (
+        new_test_file(found, CALCULATOR, [*files, "tests/unit/test_operations_generated.py"]) == "tests/unit/test_operations_generated_2.py"
+    )
 
 
 def test_a_base_name_that_stands_elsewhere_is_taken_because_pytest_could_not_import_both() -> None:
@@ -185,7 +215,9 @@ def test_a_namesakes_new_test_says_which_one_it_is_for() -> None:
 
 
 parts = st.sampled_from(["app", "core", "a_b", "a", "b", "util", "generated", "x"])
-modules = st.builds(lambda top, folders, name: "/".join((*top, *folders, f"{name}.py")), st.sampled_from([(), ("src",)]), st.lists(parts, max_size=3), parts)
+modules = st.builds(
+    lambda top, folders, name: "/".join((*top, *folders, f"{name}.py")), st.sampled_from([(), ("src",)]), st.lists(parts, max_size=3), parts
+)
 test_files = st.builds(lambda folders, name: "/".join(("tests", *folders, f"test_{name}.py")), st.lists(parts, max_size=2), parts)
 
 

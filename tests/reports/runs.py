@@ -27,7 +27,7 @@ from spec2prod.domain.verdict import (
     stage_verdict,
 )
 
-HIDDEN = "-".join(("never", "to", "be", "told"))
+HIDDEN = "never-to-be-told"
 """A value in the environment of a process; no report may hold it."""
 
 MODULE = "src/test_components/calculator/operations.py"
@@ -35,17 +35,19 @@ NEW_TEST = "tests/test_components/calculator/test_operations_generated.py"
 DIGEST = "4f" * 32
 
 
-def _rule(gate: str, value: str, comparison: Comparison, threshold: float, origin: str = "default", *, required: bool = True) -> Rule:
-    return Rule(gate=gate, limits=(Limit(value=value, comparison=comparison, threshold=threshold, origin=origin),), required=required)
+def _rule(gate: str, value: str, limit: str, *, origin: str = "default", required: bool = True) -> Rule:
+    comparison, _, threshold = limit.partition(" ")
+    wanted = Limit(value=value, comparison=Comparison(comparison), threshold=float(threshold), origin=origin)
+    return Rule(gate=gate, limits=(wanted,), required=required)
 
 
 RULES = (
-    _rule("test_pass_rate", "percent", Comparison.AT_LEAST, 100),
-    _rule("test_coverage", "percent", Comparison.AT_LEAST, 80, "specs/calculator_operations.md:15"),
-    _rule("linting", "issues", Comparison.AT_MOST, 0),
-    _rule("type_checking", "errors", Comparison.AT_MOST, 0),
-    _rule("security", "high", Comparison.AT_MOST, 0),
-    _rule("vulnerabilities", "critical", Comparison.AT_MOST, 0, required=False),
+    _rule("test_pass_rate", "percent", ">= 100"),
+    _rule("test_coverage", "percent", ">= 80", origin="specs/calculator_operations.md:15"),
+    _rule("linting", "issues", "<= 0"),
+    _rule("type_checking", "errors", "<= 0"),
+    _rule("security", "high", "<= 0"),
+    _rule("vulnerabilities", "critical", "<= 0", required=False),
 )
 
 PLAN = Plan(
@@ -96,8 +98,12 @@ def judged(*answers: Answer) -> tuple[Judgement, ...]:
 
 
 NO_TESTS = judged(
-    Unanswered(gate="test_pass_rate", reason="the component has no tests", next_step="write tests, or run with --enable-openhands", no_tests=True),
-    Unanswered(gate="test_coverage", reason="the component has no tests", next_step="write tests, or run with --enable-openhands", no_tests=True),
+    Unanswered(
+        gate="test_pass_rate", reason="the component has no tests", next_step="write tests, or run with --enable-openhands", no_tests=True
+    ),
+    Unanswered(
+        gate="test_coverage", reason="the component has no tests", next_step="write tests, or run with --enable-openhands", no_tests=True
+    ),
 )
 TESTED = judged(
     measured("test_pass_rate", "5 of 5 tests passed", percent=100), measured("test_coverage", "100 % of 9 lines", checked=9, percent=100)
@@ -155,10 +161,18 @@ CANDIDATES = (
 )
 
 
-def process(tool: str, exit_code: int | None = 0, wall_ms: float = 900.0, **more: bool) -> Completed:
+def process(tool: str, exit_code: int | None = 0, wall_ms: float = 900.0, *, not_found: bool = False, timed_out: bool = False) -> Completed:
     command = Command(tool=tool, argv=(tool, "--check", MODULE), cwd=Path("/project"), env={"LLM_API_KEY": HIDDEN}, timeout_s=300.0)
     return Completed(
-        command=command, exit_code=exit_code, stdout=HIDDEN, stderr=HIDDEN, wall_ms=wall_ms, cpu_ms=wall_ms / 2, peak_memory_mb=48.25, **more
+        command=command,
+        exit_code=exit_code,
+        stdout=HIDDEN,
+        stderr=HIDDEN,
+        wall_ms=wall_ms,
+        cpu_ms=wall_ms / 2,
+        peak_memory_mb=48.25,
+        not_found=not_found,
+        timed_out=timed_out,
     )
 
 
@@ -223,7 +237,9 @@ FAILED = replace(
         SPECIFIED,
         _stage(
             Stage.TESTING,
-            judged(measured("test_pass_rate", "5 of 5 tests passed", percent=100), measured("test_coverage", "62 % of 50 lines", percent=62)),
+            judged(
+                measured("test_pass_rate", "5 of 5 tests passed", percent=100), measured("test_coverage", "62 % of 50 lines", percent=62)
+            ),
         ),
         _stage(
             Stage.REFACTORING,
@@ -239,7 +255,7 @@ FAILED = replace(
         ),
     ),
     not_run={Stage.STAGING_DEPLOYMENT: "required gates did not pass: test_coverage, linting"},
-    spans=SPANS[:3] + (span(Stage.REFACTORING, 1230, 4900), span("linting", 1231, 1400, Stage.REFACTORING)),
+    spans=(*SPANS[:3], span(Stage.REFACTORING, 1230, 4900), span("linting", 1231, 1400, Stage.REFACTORING)),
     total_ms=4910.0,
     submission_ms=0.0,
     collection_ms=0.0,

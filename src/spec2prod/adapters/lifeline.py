@@ -28,7 +28,7 @@ def main(argv: list[str]) -> int:
     told: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda received, _frame: told.append(received))
-    child = subprocess.Popen(command)  # noqa: S603 - an argument list of ours
+    child = subprocess.Popen(command)
     while child.poll() is None and not told and os.getppid() == owner:
         time.sleep(_LOOK_EVERY_S)
     code = child.poll()

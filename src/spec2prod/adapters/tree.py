@@ -83,7 +83,7 @@ class ProjectTree:
         with _told_as_output(path):
             file.parent.mkdir(parents=True, exist_ok=True)
             with _temporary(file, text) as whole:
-                _publish(whole, file)
+                _publish(whole, file, path)
             _sync_folder(file.parent)
 
     def keep(self, name: str, text: str) -> str:
@@ -164,10 +164,6 @@ def write_atomic(path: Path, text: str) -> None:
 def _told_as_output(where: str) -> Iterator[None]:
     try:
         yield
-    except FileExistsError:
-        raise OutputError(
-            "stands already, and is not overwritten", where=where, next_step="Move it away, or choose another name."
-        ) from None
     except (OSError, UnicodeError, shutil.Error) as error:
         raise OutputError(
             f"cannot be written: {error}", where=where, next_step="Check the path, its permissions and the free space."
@@ -188,8 +184,17 @@ def _temporary(beside: Path, text: str) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def _publish(whole: Path, file: Path) -> None:
+def _publish(whole: Path, file: Path, where: str) -> None:
     """Give a complete file its name, unless something has it."""
+    try:
+        _link_or_move(whole, file)
+    except FileExistsError:
+        raise OutputError(
+            "stands already, and is not overwritten", where=where, next_step="Move it away, or choose another name."
+        ) from None
+
+
+def _link_or_move(whole: Path, file: Path) -> None:
     try:
         file.hardlink_to(whole)
     except FileExistsError:

@@ -22,9 +22,8 @@ from spec2prod.errors import OutputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from spec2prod.application.generation import Outcomes
     from spec2prod.application.ports import Gate, Tree
-    from spec2prod.application.session import Session
+    from spec2prod.application.session import Outcomes, Session
     from spec2prod.domain.component import Component
     from spec2prod.domain.suite import CaseResult, SuiteReport
 

@@ -15,9 +15,7 @@ from spec2prod.domain.verdict import Verdict
 from spec2prod.errors import Spec2prodError
 
 if TYPE_CHECKING:
-    from spec2prod.application.session import Session
-
-type Outcomes = asyncio.Queue[TaskOutcome | None]
+    from spec2prod.application.session import Outcomes, Session
 
 
 class Generation:

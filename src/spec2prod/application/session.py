@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from spec2prod.application.ports import Event, Gate, Ports, Suite, Tree
+from spec2prod.domain.candidate import TaskOutcome
 from spec2prod.domain.command import Completed
 from spec2prod.domain.component import Component
 from spec2prod.domain.plan import Mode, Plan, Stage
@@ -15,7 +16,9 @@ from spec2prod.domain.suite import EMPTY_SUITE, SuiteReport
 from spec2prod.domain.timeline import Span
 from spec2prod.domain.verdict import Answer, Evidence, Judgement, Unanswered, Verdict, judge
 
-TESTS = "tests"
+type Outcomes = asyncio.Queue[TaskOutcome | None]
+"""What an agent brings, in the order in which it comes; None when no more will."""
+
 _ASK_AGAIN = 2
 
 

@@ -81,7 +81,7 @@ class RulesTable(Part):
 class OpenHandsTable(Part):
     """`[tool.spec2prod.openhands]`: the model that writes tests, and the limits of its tasks.
 
-    Prices are US dollars per token; `max_tokens` and `max_cost_usd` are per task, None for no limit.
+    Prices are US dollars per token; `max_tokens` and `max_cost_usd` are per task; None is no limit on money.
     Keys are never settings: `api_key_env` and `server_key_env` name the variables that hold them.
     """
 
@@ -94,7 +94,7 @@ class OpenHandsTable(Part):
     input_cost_per_token: Count | None = None
     output_cost_per_token: Count | None = None
     max_iterations: Annotated[int, Field(gt=0, le=10_000)] = 50
-    max_tokens: Annotated[int, Field(gt=0)] | None = None
+    max_tokens: Annotated[int, Field(gt=0)] = 2_000_000
     max_cost_usd: Annotated[float, Field(gt=0)] | None = None
     max_concurrent: Annotated[int, Field(gt=0, le=256)] = 4
     required: bool = False

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from posixpath import basename, commonpath, dirname, normpath
 
+from spec2prod.domain.component import Component
 from spec2prod.errors import ComponentAmbiguousError, ComponentNotFoundError
 
 type Imports = Callable[[str], Collection[str]]
@@ -164,7 +165,7 @@ def locate(
     )
 
 
-def new_test_file(found: Found, module: str, files: Sequence[str]) -> str:
+def new_test_file(found: Found | Component, module: str, files: Iterable[str]) -> str:
     """Return the path of a test file for `module` that does not exist yet, and that the next `locate` finds again.
 
     A base name that stands anywhere in the project counts as taken: pytest cannot import two of one name without packages.
@@ -177,7 +178,7 @@ def new_test_file(found: Found, module: str, files: Sequence[str]) -> str:
     return normpath(f"{found.tests_folder}/{free}")
 
 
-def _test_stem(layout: Layout, found: Found, module: str) -> str:
+def _test_stem(layout: Layout, found: Found | Component, module: str) -> str:
     """Return the module's name, with as much of its package's as tells it from its namesakes."""
     endings = _endings(layout.dotted(module)) or (_normal(found.name),)
     own, owners = _own(layout, found.source), _owners(layout, found.name, found.source)
@@ -194,7 +195,7 @@ def _stated(layout: Layout, path: str, where: str) -> str:
 
 
 def _by_convention(layout: Layout, name: str) -> str:
-    plain = re.fullmatch(r"\w[\w.-]*", name) is not None
+    plain = re.fullmatch(r"\w[\w.-]*", name) is not None and name != "src"
     for source in (f"src/{name}", f"src/{name}.py", name, f"{name}.py") if plain else ():
         if source in layout.modules or (source not in layout.present and layout.inside(source)):
             return source

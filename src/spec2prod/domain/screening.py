@@ -6,6 +6,7 @@ Source of the filters: ACCEPTANCE.md, filter 1. Pure: a text goes in, reasons co
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TypeGuard
@@ -46,7 +47,8 @@ def without(text: str, rejected: Collection[str]) -> str:
     doomed_ids = {id(node) for node in doomed}
     emptied = [node for node in tree.body if isinstance(node, ast.ClassDef) and _is_emptied(node, doomed_ids)]
     dropped = {line for node in (*doomed, *emptied) for line in range(_first_line(node), (node.end_lineno or node.lineno) + 1)}
-    kept = [line for number, line in enumerate(text.splitlines(), start=1) if number not in dropped]
+    lines = re.split(r"\r\n|\r|\n", text)  # as the parser counts them; str.splitlines knows more ends of lines
+    kept = [line for number, line in enumerate(lines, start=1) if number not in dropped]
     return "\n".join(kept).rstrip() + "\n"
 
 
@@ -130,3 +132,14 @@ def _is_swallowed(node: ast.AST) -> bool:
 def _catches_assertions(handler: ast.ExceptHandler) -> bool:
     names = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
     return any(name is None or _last_name(name) in {"AssertionError", "Exception", "BaseException"} for name in names)
+
+
+def imported_names(text: str) -> frozenset[str]:
+    """Return the dotted names that a file imports: `a.b`, and for `from a import b` both `a` and `a.b`."""
+    try:
+        nodes = list(ast.walk(ast.parse(text)))
+    except (SyntaxError, ValueError):
+        return frozenset()
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    froms = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    return frozenset(plain | {f"{node.module}" for node in froms} | {f"{node.module}.{alias.name}" for node in froms for alias in node.names})

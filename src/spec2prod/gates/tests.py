@@ -103,7 +103,7 @@ class TestsGate:
                 *("--", *files),
             ),
             cwd=component.root,
-            env={"PYTHONDONTWRITEBYTECODE": "1", "HYPOTHESIS_STORAGE_DIRECTORY": "{scratch}/hypothesis"},
+            env={"HYPOTHESIS_STORAGE_DIRECTORY": "{scratch}/hypothesis"},  # else a folder in the source tree
             answer="answer.json",
             timeout_s=self.timeout_s,
         )

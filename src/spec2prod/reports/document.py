@@ -23,7 +23,9 @@ Percent = Annotated[float, Field(ge=0, le=100)]
 class Part(BaseModel):
     """What every part of the report has in common."""
 
-    model_config = ConfigDict(from_attributes=True, extra="forbid", json_schema_serialization_defaults_required=True, ser_json_inf_nan="null")
+    model_config = ConfigDict(
+        from_attributes=True, extra="forbid", json_schema_serialization_defaults_required=True, ser_json_inf_nan="null"
+    )
 
 
 class Finding(Part):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from spec2prod.domain.run import Run
 from spec2prod.domain.timeline import Span, busy_ms
 
-ROW, STEP_ROW, HEAD = 38, 28, 26
+ROW, STEP_ROW, HEAD, GAP = 37, 29, 26, 10
 _TICKS = 5
 _NARROWEST = 0.35  # percent: thinner bars could not be seen
 
@@ -26,15 +26,18 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of the chart: a stage, or a step inside one. `top` and `height` are pixels, `busy_ms` is its own time."""
+    """One line of the chart: a stage, or a step inside one.
+
+    `label` is the name with a path in it cut to the file's own name; `top` is in pixels, `busy_ms` is its own time.
+    """
 
     name: str
+    label: str
     step: bool
     verdict: str
     bars: tuple[Bar, ...]
     busy_ms: float
-    top: int
-    height: int
+    top: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +54,22 @@ def lay_out(run: Run) -> Chart:
     length = max((run.total_ms, *(span.end_ms for span in run.spans)), default=0.0) or 1.0
     verdicts = {str(result.stage): str(result.verdict) for result in run.stages}
     rows: list[Row] = []
-    top = HEAD
     for stage, pieces in _grouped(run.stage_spans):
-        rows.append(_row(stage, pieces, length, top, verdict=verdicts.get(stage, "unfinished"), step=False))
-        top += ROW
-        for name, parts in _grouped(span for span in run.spans if span.stage == stage):
-            rows.append(_row(name, parts, length, top, verdict=verdicts.get(stage, "unfinished"), step=True))
-            top += STEP_ROW
-    return Chart(rows=tuple(rows), ticks=_ticks(length), height=top + 4)
+        verdict = verdicts.get(stage, "unfinished")
+        rows.append(_row(stage, pieces, length, verdict))
+        steps = _grouped(span for span in run.spans if span.stage == stage)
+        rows.extend(_row(name, parts, length, verdict, step=True) for name, parts in steps)
+    stacked = tuple(_stacked(rows))
+    return Chart(rows=stacked, ticks=_ticks(length), height=stacked[-1].top + ROW + GAP if stacked else HEAD)
+
+
+def _stacked(rows: Iterable[Row]) -> Iterator[Row]:
+    """Put the rows under one another, each stage with its steps a little apart from the one before."""
+    top = HEAD - GAP
+    for row in rows:
+        top += 0 if row.step else GAP
+        yield replace(row, top=top)
+        top += STEP_ROW if row.step else ROW
 
 
 def _grouped(spans: Iterable[Span]) -> list[tuple[str, list[Span]]]:
@@ -68,9 +79,15 @@ def _grouped(spans: Iterable[Span]) -> list[tuple[str, list[Span]]]:
     return list(groups.items())
 
 
-def _row(name: str, spans: Sequence[Span], length: float, top: int, *, verdict: str, step: bool) -> Row:
+def _row(name: str, spans: Sequence[Span], length: float, verdict: str, *, step: bool = False) -> Row:
     bars = tuple(_bar(span, length) for span in spans)
-    return Row(name=name, step=step, verdict=verdict, bars=bars, busy_ms=busy_ms(spans), top=top, height=STEP_ROW if step else ROW)
+    return Row(name=name, label=_label(name), step=step, verdict=verdict, bars=bars, busy_ms=busy_ms(spans))
+
+
+def _label(name: str) -> str:
+    """Shorten `agent:src/a/b.py` to `agent: b.py`: a narrow chart has no room for folders."""
+    what, colon, path = name.partition(":")
+    return f"{what}: {path.rpartition('/')[2]}" if colon else name
 
 
 def _bar(span: Span, length: float) -> Bar:

@@ -10,7 +10,7 @@ from spec2prod.domain.run import Run
 from spec2prod.reports import gantt, words
 from spec2prod.reports.json_report import generation, stage_timings
 
-SIGNS = {"passed": "✓", "warned": "!", "failed": "✗", "errored": "?", "waived": "–", "accepted": "✓", "rejected": "✗", "unfinished": "…"}
+SIGNS = {"passed": "✓", "warned": "!", "failed": "✗", "errored": "?", "waived": "~", "accepted": "✓", "rejected": "✗", "unfinished": "…"}
 
 
 def render(run: Run) -> str:
@@ -39,5 +39,10 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("spec2prod.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"duration": words.duration, "ranges": words.line_ranges, "sign": lambda verdict: SIGNS.get(str(verdict), "·")}
+    environment.filters |= {
+        "duration": words.duration,
+        "ranges": words.line_ranges,
+        "limits": words.limits,
+        "sign": lambda verdict: SIGNS.get(str(verdict), "·"),
+    }
     return environment

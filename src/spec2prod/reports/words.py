@@ -26,3 +26,8 @@ def line_ranges(lines: Iterable[int]) -> str:
         else:
             runs.append([line, line])
     return ", ".join(f"{first}-{last}" if last > first else str(first) for first, last in runs)
+
+
+def limits(text: str) -> str:
+    """Write comparisons as people do: ≥ 80."""
+    return text.replace(">=", "≥").replace("<=", "≤")

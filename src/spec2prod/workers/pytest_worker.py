@@ -33,12 +33,9 @@ CHILDREN = ("subprocess", "fork", "_exit")
 def main(arguments: list[str]) -> int:
     """Run the tests and write the answer; the exit code says only that an answer was written."""
     options = parse(arguments)
-    runner = os.getpid()
     set_path(options)
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     answer: dict[str, Any] = {"missing": missing} if missing else measure(options)
-    if os.getpid() != runner:
-        return 1  # a child that a test forked and that came all the way here: it has nothing to say
     answer.update(format=FORMAT, nonce=options.nonce, python=platform.python_version())
     write(Path(options.answer), answer)
     return 0
@@ -72,9 +69,12 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     import coverage  # noqa: PLC0415 - only now is it known to be there, and its core chosen
     import pytest  # noqa: PLC0415 - as above
 
+    runner = os.getpid()
     measuring = begin(options, scratch)
     recorder = importlib.import_module("spec2prod_recorder").Recorder()
     status = pytest.main(arguments_of(options, scratch), plugins=[recorder]) if options.tests else 0
+    if os.getpid() != runner:
+        os._exit(1)  # a child that a test forked and that came all the way here: it has nothing to say
     end(measuring, scratch)
     answer: dict[str, Any] = recorder.answer()
     answer.update(lines_of(measuring, options))

@@ -1,4 +1,4 @@
-"""A small pytest plugin: which test is running (as coverage's context), and in which order tests run.
+"""A small pytest plugin: which test is running (as coverage's context), in which order tests run, and a clean source tree.
 
 It is loaded by name, so that pytest-xdist's workers load it too. It must run on Python 3.9 and imports nothing of
 spec2prod: it lives in the judged component's environment.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 from typing import TYPE_CHECKING
 
 import coverage
@@ -17,6 +18,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ORDER = "SPEC2PROD_TEST_ORDER"
+_DONT_WRITE = sys.dont_write_bytecode  # what the environment asked for
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests() -> None:
+    """Write no bytecode from here on: what follows is the project's own code, and its tree stays untouched.
+
+    What came before, pytest and its plugins, may be cached: compiling them anew costs seconds in every run.
+    """
+    sys.dont_write_bytecode = True
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish() -> None:
+    """Let plugins that import their larger half only to sum up cache it (hypothesis does); the project's code has run."""
+    sys.dont_write_bytecode = _DONT_WRITE
 
 
 @pytest.hookimpl(trylast=True)

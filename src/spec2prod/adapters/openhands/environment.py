@@ -153,7 +153,7 @@ def _uv(argv: tuple[str, ...], *, cwd: Path) -> None:
 def _run(argv: tuple[str, ...], *, cwd: Path) -> subprocess.CompletedProcess[str]:
     env = {name: value for name, value in os.environ.items() if name not in _UNWANTED}
     try:
-        return subprocess.run(argv, cwd=cwd, env=env, capture_output=True, text=True, timeout=_BUILD_LIMIT_S, check=False)  # noqa: S603
+        return subprocess.run(argv, cwd=cwd, env=env, capture_output=True, text=True, timeout=_BUILD_LIMIT_S, check=False)
     except OSError as error:
         message = f"{argv[0]} could not be started: {error.strerror}"
         raise ToolMissingError(message, next_step="reinstall spec2prod, or name another program") from error

@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 _LONGEST = 300
+_NOBODY_THERE = ("connection error", "cannot connect", "name or service not known")
+_WORDS = {
+    "rate_limit": ("the model at {endpoint} is rate-limited (429)", "try again later"),
+    "quota": ("the account at {endpoint} has nothing left", "check the provider's budget"),
+    "transient": ("the model at {endpoint} failed", "try again later"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,20 +40,14 @@ def read_failure(event: Mapping[str, Any], *, model: str, endpoint: str) -> Fail
         return Failure(kind="limit", reason=detail, limit=True, of_model=False)
     if kind == "auth":
         return refused(401, endpoint)
-    if kind == "rate_limit":
-        return Failure(
-            kind=kind, reason=f"the model at {endpoint} is rate-limited (429): {detail}", next_step="try again later", retriable=True
-        )
-    if "connection error" in detail.lower() or "cannot connect" in detail.lower():
+    if any(sign in detail.lower() for sign in _NOBODY_THERE):
         return unreachable(endpoint)
     if code == "NotFoundError":
         return Failure(kind=kind, reason=f"{endpoint} has no model {model} (404): {detail}", next_step="check LLM_MODEL and LLM_BASE_URL")
-    if kind == "quota":
-        return Failure(kind=kind, reason=f"the account at {endpoint} has nothing left: {detail}", next_step="check the provider's budget")
-    if kind == "transient":
-        return Failure(kind=kind, reason=f"the model at {endpoint} failed: {detail}", next_step="try again later", retriable=True)
+    words, next_step = _WORDS.get(kind, (f"the conversation ended with {code or 'an error'}", "read the conversation in the run's folder"))
     of_model = kind not in {"agent_action", "internal"}
-    return Failure(kind=kind, reason=f"the conversation ended with {code or 'an error'}: {detail}", retriable=retriable, of_model=of_model)
+    reason = f"{words.format(endpoint=endpoint)}: {detail}"
+    return Failure(kind=kind, reason=reason, next_step=next_step, retriable=retriable, of_model=of_model)
 
 
 def refused(status: int, endpoint: str) -> Failure:

@@ -12,7 +12,8 @@ class OpenHandsOptions:
     `timeout_s` is the wall clock of one module's conversation, in seconds, counted from its creation; `max_tokens`
     counts the model's input and output tokens of one module together; prices are US dollars per token. Without
     prices the server knows only listed models, and `max_cost_usd` cannot be watched for any other: the outcome says so.
-    `llm_retries` is how often one module's conversation goes on after a failure of its model that may pass.
+    `llm_retries` is how often one module's conversation goes on after a failure of its model that may pass, the first time
+    after about `llm_retry_wait_s` seconds, then twice as long each time.
     `server_url` names a running agent server instead of a child; it must see the run's folder at the same path.
     `poll_interval_s` is the longest pause between two looks at a conversation.
     """
@@ -32,7 +33,8 @@ class OpenHandsOptions:
     max_cost_usd: float | None = None
     max_concurrent: int = 4
     llm_timeout_s: int = 120
-    llm_retries: int = 2
+    llm_retries: int = 3
+    llm_retry_wait_s: float = 2.0
     start_limit_s: float = 120.0
 
     @property

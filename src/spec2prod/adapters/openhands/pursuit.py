@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from spec2prod.adapters.openhands.breaker import CircuitBreaker
 from spec2prod.adapters.openhands.client import AgentClient, Progress
+from spec2prod.adapters.openhands.endings import Ending, of_failure, of_limit, of_open_circuit
 from spec2prod.adapters.openhands.failure import Failure, read_failure
 from spec2prod.adapters.openhands.limits import limit_reached, pause_s
 from spec2prod.adapters.openhands.options import OpenHandsOptions
@@ -18,15 +18,6 @@ _AT_WORK = frozenset({"idle", "running"})
 _RESTING = frozenset({"finished", "stuck"})
 _STALE_PAUSE_S = 0.1
 _REST_TRIES = 30
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """How a conversation ended. `status` is None where it came to rest by itself: then the files decide."""
-
-    status: TaskStatus | None
-    reason: str = ""
-    next_step: str = ""
 
 
 class Pursuit:
@@ -59,7 +50,7 @@ class Pursuit:
     async def follow(self, body: Mapping[str, Any]) -> Ending:
         """Create it (or find it again), and watch it to its end. A conversation that a crash left behind goes on."""
         if not self._breaker.allows():
-            return circuit_open(self._breaker, self._options.endpoint)
+            return of_open_circuit(self._options.endpoint, self._breaker.rest_left_s)
         try:
             self._begun = self._clock()
             if not await self._client.create(body):
@@ -92,7 +83,7 @@ class Pursuit:
                 return ending
             if limit := limit_reached(self._options, self.progress, self.elapsed_s):
                 await self._halt()
-                return Ending(status=TaskStatus.LIMIT, reason=f"stopped at {limit}", next_step=_raise_limit(limit))
+                return of_limit(limit)
             await self._sleep(pause_s(self._options, self.elapsed_s))
 
     async def _look(self) -> None:
@@ -123,8 +114,7 @@ class Pursuit:
         self._errors_read = len(events)
         failure = read_failure(events[-1], model=self._options.model, endpoint=self._options.endpoint)
         if failure.limit:
-            limit = f"the limit of {self._options.max_iterations} iterations"
-            return Ending(status=TaskStatus.LIMIT, reason=f"stopped at {limit}", next_step=_raise_limit(limit))
+            return of_limit(f"the limit of {self._options.max_iterations} iterations")
         if failure.of_model:
             self._breaker.failed()
         return await self._try_again(failure)
@@ -134,8 +124,7 @@ class Pursuit:
         spent = self.attempts > self._options.llm_retries
         too_late = self.elapsed_s + wait_s >= self._options.timeout_s
         if not failure.retriable or spent or too_late or not self._breaker.allows():
-            tries = f" ({self.attempts} tries)" if self.attempts > 1 else ""
-            return Ending(status=TaskStatus.ERRORED, reason=f"{failure.reason}{tries}", next_step=failure.next_step)
+            return of_failure(failure, self.attempts)
         await self._sleep(wait_s)
         self.attempts += 1
         await self._client.run(self._conversation)
@@ -152,13 +141,3 @@ class Pursuit:
             if self.progress.status not in _AT_WORK:
                 return
             await self._sleep(_STALE_PAUSE_S)
-
-
-def circuit_open(breaker: CircuitBreaker, endpoint: str) -> Ending:
-    """Return the ending of a conversation that was not even begun."""
-    reason = f"the model at {endpoint} failed several times in a row and is left alone for {breaker.rest_left_s:.0f} s"
-    return Ending(status=TaskStatus.ERRORED, reason=reason, next_step="check the model's endpoint, then try again")
-
-
-def _raise_limit(limit: str) -> str:
-    return f"raise {limit.partition(' (')[0]} in the settings"

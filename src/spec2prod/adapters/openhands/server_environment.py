@@ -28,7 +28,7 @@ _FIXED = {
 }
 
 
-def server_environment(
+def server_environment(  # noqa: PLR0913 - each is a variable of its own
     *,
     state: Path,
     sockets: Path,

@@ -20,7 +20,7 @@ def interpreter_folders(interpreter: Path) -> tuple[Path, ...]:
     """
     try:
         argv = (str(interpreter), "-I", "-c", _ASK)
-        completed = subprocess.run(argv, capture_output=True, text=True, timeout=_LIMIT_S, check=True)  # noqa: S603 - an argument list of ours
+        completed = subprocess.run(argv, capture_output=True, text=True, timeout=_LIMIT_S, check=True)
     except (OSError, subprocess.SubprocessError) as error:
         message = f"the project's interpreter {interpreter} does not start: {error}"
         raise AgentUnavailableError(message, next_step="check the project's virtual environment") from error

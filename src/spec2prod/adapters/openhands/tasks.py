@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,8 @@ from uuid import UUID, uuid5
 
 from spec2prod.adapters.openhands.client import Progress
 from spec2prod.adapters.openhands.copies import read_agreed, snapshot, strayed
-from spec2prod.adapters.openhands.pursuit import Ending
+from spec2prod.adapters.openhands.endings import Ending
+from spec2prod.adapters.openhands.pursuit import Pursuit
 from spec2prod.domain.candidate import TaskOutcome, TaskStatus, TestRequest
 
 _NAMES = UUID("6b0f5a3e-0f0c-5d3b-9a43-6f2d8a1c7e55")
@@ -47,6 +47,26 @@ class Account:
     wall_ms: float = 0.0
 
 
+@dataclass(slots=True, kw_only=True)
+class Work:
+    """What a task has come to so far: filled in as it goes, so that its end can be told from anywhere."""
+
+    request: TestRequest
+    name: str
+    copy: WorkingCopy | None = None
+    pursuit: Pursuit | None = None
+
+    def account(self, wall_ms: float) -> Account:
+        """Return what it has used."""
+        if self.pursuit is None:
+            return Account(wall_ms=wall_ms)
+        return Account(progress=self.pursuit.progress, attempts=self.pursuit.attempts, wall_ms=wall_ms)
+
+    def left(self) -> Found:
+        """Look at what lies in its copy now."""
+        return take_stock(self.copy, self.request.test_file) if self.copy and self.pursuit else Found()
+
+
 def take_stock(copy: WorkingCopy, agreed: str) -> Found:
     """Look at what the agent left. A file that stood there before, unchanged, is not the agent's."""
     after = snapshot(copy.root)
@@ -54,24 +74,9 @@ def take_stock(copy: WorkingCopy, agreed: str) -> Found:
     return Found(text=None if unchanged else read_agreed(copy.root, agreed), strayed=strayed(copy.before, after, agreed))
 
 
-def remember(file: Path, copy: WorkingCopy) -> None:
-    """Note a copy, so that a resumed run finds it again."""
-    half = file.with_suffix(".half")
-    half.write_text(json.dumps({"root": str(copy.root), "before": dict(copy.before)}), encoding="utf-8")
-    half.replace(file)
-
-
-def recall(file: Path) -> WorkingCopy | None:
-    """Return the copy that an interrupted run made, None where there is none."""
-    if not file.is_file():
-        return None
-    noted = json.loads(file.read_text(encoding="utf-8"))
-    root = Path(noted["root"])
-    return WorkingCopy(root=root, before=noted["before"]) if root.is_dir() else None
-
-
-def outcome_of(request: TestRequest, name: str, ending: Ending, found: Found, account: Account, said: str = "") -> TaskOutcome:  # noqa: PLR0913, PLR0917 - its parts
-    """Tell how a task ended. `finished` is no success: only the agreed file is (law 5)."""
+def outcome_of(work: Work, ending: Ending, found: Found, account: Account, said: str = "") -> TaskOutcome:
+    """Tell how a task ended; `said` is the agent's last message. `finished` is no success: only the agreed file is (law 5)."""
+    request = work.request
     status, reason, next_step = ending.status, ending.reason, ending.next_step
     if status is None and found.text is not None:
         status = TaskStatus.DELIVERED
@@ -79,7 +84,7 @@ def outcome_of(request: TestRequest, name: str, ending: Ending, found: Found, ac
         status, next_step = TaskStatus.NO_FILE, next_step or "read the conversation in the run's folder"
         reason = "; ".join(part for part in (_no_file(request, found, said), reason) if part)
     return TaskOutcome(
-        task_id=name,
+        task_id=work.name,
         module=request.module,
         test_file=request.test_file,
         status=status,

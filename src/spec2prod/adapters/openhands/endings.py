@@ -1,0 +1,60 @@
+"""How a conversation can end, in a user's words. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from spec2prod.adapters.openhands.client import ServerRefusedError, ServerSilentError
+from spec2prod.adapters.openhands.failure import Failure
+from spec2prod.domain.candidate import TaskStatus
+from spec2prod.errors import Spec2prodError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a conversation ended. `status` is None where it came to rest by itself: then the files decide."""
+
+    status: TaskStatus | None
+    reason: str = ""
+    next_step: str = ""
+
+    def noting(self, remark: str) -> Ending:
+        """Return the same ending with a remark after its reason."""
+        return replace(self, reason=f"{self.reason}; {remark}" if self.reason else remark)
+
+
+CANCELLED = Ending(status=TaskStatus.CANCELLED, reason="the run was stopped")
+
+
+def of_failure(failure: Failure, tries: int = 1) -> Ending:
+    """Return the ending that a failure of the model makes, after so many tries."""
+    reason = f"{failure.reason} ({tries} tries)" if tries > 1 else failure.reason
+    return Ending(status=TaskStatus.ERRORED, reason=reason, next_step=failure.next_step)
+
+
+def of_limit(limit: str) -> Ending:
+    """Return the ending at a limit, which is named as a reader would ("the time limit of 300 s")."""
+    return Ending(status=TaskStatus.LIMIT, reason=f"stopped at {limit}", next_step=f"raise {limit.partition(' (')[0]} in the settings")
+
+
+def of_open_circuit(endpoint: str, rest_s: float) -> Ending:
+    """Return the ending of a conversation that was not even begun."""
+    reason = f"the model at {endpoint} failed several times in a row and is left alone for {rest_s:.0f} s"
+    return Ending(status=TaskStatus.ERRORED, reason=reason, next_step="check the model's endpoint, then try again")
+
+
+def of_other_disk(url: str, root: Path) -> Ending:
+    """Return the ending where a configured server does not share our files."""
+    reason = f"the agent server at {url} does not see {root}"
+    return Ending(status=TaskStatus.ERRORED, reason=reason, next_step="share the project's folder with it under the same path")
+
+
+def of_error(error: Exception, *, death: str = "") -> Ending:
+    """Return the ending that an error made; `death` are the last words of our own server where it died."""
+    if isinstance(error, Spec2prodError):
+        return Ending(status=TaskStatus.ERRORED, reason=str(error), next_step=error.next_step)
+    if isinstance(error, ServerSilentError | ServerRefusedError):
+        reason = f"the agent server died: {death}" if death else str(error)
+        return Ending(status=TaskStatus.ERRORED, reason=reason, next_step="read the agent server's log")
+    return Ending(status=TaskStatus.ERRORED, reason=f"{type(error).__name__}: {error}", next_step="please report this")

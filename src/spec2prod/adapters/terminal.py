@@ -1,0 +1,214 @@
+"""What a person sees in the terminal: progress while the run goes on, and a summary at its end (rich).
+
+On a terminal, a line at the bottom tells what is going on right now. Piped or in a log there is one plain line an event:
+time, stage, sentence, verdict. Everything is written to the console that the caller hands in.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+from rich.table import Table
+from rich.text import Text
+
+from spec2prod.application.ports import Event
+from spec2prod.domain.candidate import Candidate, CandidateVerdict, TaskStatus
+from spec2prod.domain.plan import Stage
+from spec2prod.domain.run import Run
+from spec2prod.domain.verdict import Judgement, Measurement, Verdict
+
+STYLES = {
+    "passed": "green",
+    "warned": "yellow",
+    "failed": "bold red",
+    "errored": "bold magenta",
+    "waived": "blue",
+    "accepted": "green",
+    "rejected": "red",
+}
+SIGNS = {"passed": "✓", "warned": "!", "failed": "✗", "errored": "?", "waived": "~", "accepted": "✓", "rejected": "✗"}
+_NARROW = 72  # columns; below, a table would be all folds
+_SHOWN = 5  # findings a gate
+_SECOND, _MINUTE = 1000.0, 60_000.0
+
+
+class TerminalListener:
+    """Tells each event as it comes. As a context manager it also keeps a line with what runs now, on a terminal only."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._running: dict[Stage, None] = {}
+        self._status: Status | None = None
+
+    def __enter__(self) -> Self:
+        """Begin to show what runs now."""
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
+            self._status = self._console.status("starting")
+            self._status.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Take the line away, whatever happened."""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def tell(self, event: Event) -> None:
+        """Write one line."""
+        self._note(event)
+        at = f"{event.at_ms / _SECOND:7.1f} s"
+        if self._console.is_terminal:
+            line = Text.assemble((at, "dim"), "  ", _sign(event.verdict), " ", event.text)
+        else:
+            line = Text("  ".join(part for part in (at, str(event.stage or ""), event.text) if part) + _plain_verdict(event))
+        self._console.print(line, soft_wrap=True)
+
+    def _note(self, event: Event) -> None:
+        if event.stage is not None and event.kind == "stage_started":
+            self._running[event.stage] = None
+        elif event.stage is not None and event.kind == "stage_ended":
+            self._running.pop(event.stage, None)
+        if self._status is not None:
+            self._status.update(escape(", ".join(self._running) or "working"))
+
+
+def _plain_verdict(event: Event) -> str:
+    """Say the verdict where the sentence does not end with it already."""
+    return "" if event.verdict is None or event.text.endswith(event.verdict) else f"  [{event.verdict}]"
+
+
+def _sign(verdict: Verdict | CandidateVerdict | None) -> tuple[str, str]:
+    return (SIGNS[verdict], STYLES[verdict]) if verdict is not None else ("·", "dim")
+
+
+def summary(run: Run, console: Console, *, report: str = "") -> None:
+    """Tell a finished run: gates, proposals, savings, what to do next, and the verdict last, where the eye is."""
+    console.print()
+    _gates(run, console)
+    _stages_without_gates(run, console)
+    _generation(run, console)
+    _candidates(run, console)
+    _timing(run, console)
+    _next_steps(run, console)
+    if report:
+        console.print(Text(f"Report: {report}"), soft_wrap=True)
+    console.print(Text(_limits(run.conclusion), style="bold green" if run.success else "bold red"), soft_wrap=not console.is_terminal)
+
+
+def _gates(run: Run, console: Console) -> None:
+    judged = [(result.stage, gate) for result in run.stages for gate in result.gates]
+    if not judged:
+        return
+    if console.width < _NARROW:
+        for _, gate in judged:
+            console.print(Text.assemble(_worded(gate.verdict), f" {gate.gate}: {_found(gate)}; needed {_needed(gate)}"))
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for name in ("stage", "gate", "verdict", "measured", "needed"):
+        table.add_column(name, overflow="fold")
+    for stage, gate in judged:
+        optional = "" if gate.required else " (optional)"
+        table.add_row(str(stage), gate.gate + optional, Text.assemble(_worded(gate.verdict)), Text(_found(gate)), Text(_needed(gate)))
+    console.print(table)
+
+
+def _found(gate: Judgement) -> str:
+    """Return what was measured, or why nothing was."""
+    return gate.measured if not gate.reason or (gate.evidence and isinstance(gate.evidence.answer, Measurement)) else gate.reason
+
+
+def _needed(gate: Judgement) -> str:
+    """Return the limits, with their origins where somebody set them."""
+    return _limits(gate.needed).replace(" (default)", "")
+
+
+def _worded(verdict: Verdict | CandidateVerdict) -> tuple[str, str]:
+    return f"{SIGNS[verdict]} {verdict}", STYLES[verdict]
+
+
+def _stages_without_gates(run: Run, console: Console) -> None:
+    for result in run.stages:
+        if not result.gates:
+            console.print(Text.assemble(_worded(result.verdict), f" {result.stage}"))
+            for error in result.errors:
+                console.print(Text(f"  {error}"))
+    for stage, reason in run.not_run.items():
+        console.print(Text.assemble(("· not run", "dim"), f" {stage}: {reason}"))
+
+
+def _generation(run: Run, console: Console) -> None:
+    if not run.plan.generate:
+        return
+    label = " (scripted: it answers from a script and is no language model)" if run.plan.scripted_model else ""
+    console.print(Text(f"Model: {run.plan.model or 'none'}{label}", style="yellow" if run.plan.scripted_model else ""))
+    for each in run.outcomes:
+        came = f"proposed {each.test_file}" if each.text is not None else f"{each.status.replace('_', ' ')}: {each.reason}"
+        verdict = Verdict.PASSED if each.status is TaskStatus.DELIVERED else Verdict.ERRORED
+        console.print(Text.assemble(_sign(verdict), f" {each.module}: {came}"))
+
+
+def _candidates(run: Run, console: Console) -> None:
+    if not run.candidates:
+        return
+    accepted = sum(each.verdict is CandidateVerdict.ACCEPTED for each in run.candidates)
+    console.print(Text(f"Proposed tests: {accepted} accepted, {len(run.candidates) - accepted} rejected"))
+    for each in run.candidates:
+        console.print(Text.assemble("  ", _sign(each.verdict), f" {_named(each)}: {each.reason}"))
+    for path in run.adopted:
+        console.print(Text(f"  written: {path}"))
+
+
+def _named(candidate: Candidate) -> str:
+    return candidate.name or candidate.test_file
+
+
+def _timing(run: Run, console: Console) -> None:
+    told = f"Took {_duration(run.total_ms)} ({run.plan.mode})"
+    if run.savings_ms >= 1:
+        told += f"; {_duration(run.savings_ms)} saved by running stages beside one another"
+    console.print(Text(told + "."))
+
+
+def _next_steps(run: Run, console: Console) -> None:
+    steps = [step for result in run.stages for gate in result.gates if not _settled(gate) for step in _steps(gate)]
+    if run.interrupted:
+        steps = ["run again: what was not measured is not judged"]
+    if not steps:
+        return
+    console.print(Text("Next:"))
+    for step in dict.fromkeys(steps):
+        console.print(Text(f"  {step}"))
+
+
+def _settled(gate: Judgement) -> bool:
+    return gate.verdict in {Verdict.PASSED, Verdict.WAIVED}
+
+
+def _steps(gate: Judgement) -> tuple[str, ...]:
+    """Return what the reader can do about a gate: its own next step, else the first places to look at."""
+    if gate.next_step:
+        return (f"{gate.gate}: {gate.next_step}",)
+    answer = gate.evidence.answer if gate.evidence else None
+    found = answer.findings if isinstance(answer, Measurement) else ()
+    places = tuple(f"{gate.gate}: {each.address}: {each.code} {each.message}".replace(":  ", ": ") for each in found[:_SHOWN])
+    more = (f"{gate.gate}: and {len(found) - _SHOWN} more, in the report",) if len(found) > _SHOWN else ()
+    if places:
+        return (*places, *more)
+    return (f"{gate.gate}: {_limits(gate.reason)}",)
+
+
+def _limits(text: str) -> str:
+    return text.replace(">=", "≥").replace("<=", "≤")
+
+
+def _duration(ms: float) -> str:
+    if ms < _SECOND:
+        return f"{ms:.0f} ms"
+    if ms < _MINUTE:
+        return f"{ms / _SECOND:.1f} s"
+    minutes, seconds = divmod(round(ms / _SECOND), 60)
+    return f"{minutes} min {seconds:02d} s"

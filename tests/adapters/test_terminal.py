@@ -1,0 +1,100 @@
+"""The terminal: a summary for people of every width, and progress that reads well in a log."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from spec2prod.adapters.terminal import TerminalListener, summary
+from spec2prod.application.ports import Event, Listener
+from spec2prod.domain.plan import Stage
+from spec2prod.domain.run import Run
+from spec2prod.domain.verdict import Verdict
+from tests.reports.golden import assert_golden
+from tests.reports.runs import FAILED, GENERATION_ERRORED, PASSED, RUNS
+
+GOLDEN = Path(__file__).parents[1] / "reports" / "golden"
+EVENTS = (
+    Event(kind="stage_started", stage=Stage.TESTING, text="testing started", at_ms=20.0),
+    Event(
+        kind="gate", stage=Stage.TESTING, text="test_coverage: 62 % (percent is 62, [needed] >= 80)", at_ms=1200.0, verdict=Verdict.FAILED
+    ),
+    Event(kind="agent", stage=None, text="the agent server is up", at_ms=9000.0),
+    Event(kind="stage_ended", stage=Stage.TESTING, text="testing: failed", at_ms=61_000.0, verdict=Verdict.FAILED),
+)
+
+
+def told(run: Run, width: int = 100, report: str = "") -> str:
+    console = Console(file=io.StringIO(), width=width, highlight=False, force_terminal=False)
+    summary(run, console, report=report)
+    assert isinstance(console.file, io.StringIO)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines()) + "\n"
+
+
+def listened(*, terminal: bool) -> str:
+    console = Console(file=io.StringIO(), width=30, highlight=False, force_terminal=terminal, no_color=True, _environ={"TERM": "xterm"})
+    with TerminalListener(console) as listener:
+        as_port: Listener = listener
+        for event in EVENTS:
+            as_port.tell(event)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_whole_summary_is_as_expected(name: str) -> None:
+    assert_golden(GOLDEN / f"{name}.txt", told(RUNS[name], report="workflow_report_calculator_operations.json"))
+
+
+@pytest.mark.parametrize("width", [1, 20, 40, 72, 200])
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS.keys())
+def test_every_gate_and_the_verdict_are_told_at_every_width(run: Run, width: int) -> None:
+    letters = "".join(told(run, width).split())
+    assert run.conclusion.replace(">=", "≥").replace("<=", "≤").replace(" ", "") in letters
+    gates = {gate.gate for result in run.stages for gate in result.gates}
+    assert all(gate in letters for gate in gates)
+
+
+def test_the_verdict_stands_last() -> None:
+    assert told(FAILED).splitlines()[-1].startswith("Not promoted to staging: test_coverage failed (percent is 62, needed ≥ 80)")
+
+
+def test_every_proposed_test_is_told_with_its_reason() -> None:
+    text = told(PASSED, 200)
+    assert "Proposed tests: 2 accepted, 3 rejected" in text
+    assert all(each.reason in text for each in PASSED.candidates)
+
+
+def test_a_scripted_model_is_called_one_and_another_is_not() -> None:
+    assert "scripted: it answers from a script" in told(PASSED)
+    assert "script" not in told(GENERATION_ERRORED)
+
+
+def test_a_log_gets_one_plain_line_an_event() -> None:
+    assert listened(terminal=False).splitlines() == [
+        "    0.0 s  testing  testing started",
+        "    1.2 s  testing  test_coverage: 62 % (percent is 62, [needed] >= 80)  [failed]",
+        "    9.0 s  the agent server is up",
+        "   61.0 s  testing  testing: failed",
+    ]
+
+
+def test_a_terminal_also_shows_what_runs_now_and_is_left_clean() -> None:
+    written = listened(terminal=True)
+    plain = re.sub("\x1b\\[[0-9;?]*[A-Za-z]", "", written)
+    assert "✗ test_coverage: 62 % (percent is 62, [needed] >= 80)" in plain
+    assert "⠋ testing" in plain
+    assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l"), "the cursor is shown again"
+
+
+def test_a_reader_who_went_away_is_the_consoles_affair() -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError(text)
+
+    with pytest.raises(SystemExit):  # rich's own way; the command line's console stays silent instead
+        summary(PASSED, Console(file=Gone(), width=80))

@@ -1,0 +1,108 @@
+"""What the syntax tree alone gives away about a proposed test."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spec2prod.domain.screening import Screened, imported_names, screen, without
+
+
+def objection(body: str, before: str = "") -> str:
+    screened = screen(f"{before}def test_it():\n" + "\n".join(f"    {line}" for line in body.splitlines()) + "\n")
+    assert not isinstance(screened, str), screened
+    return screened[0].objection
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("add(1, 2)", "asserts nothing"),
+        ("assert True", "whatever the code does"),
+        ("assert 1 == 1", "whatever the code does"),
+        ("result = add(1, 2)\nassert result == result", "whatever the code does"),
+        ("assert (add(1, 2) == 3, 'message')", "whatever the code does"),
+        ("try:\n    assert add(1, 2) == 3\nexcept AssertionError:\n    pass", "swallows"),
+        ("try:\n    assert add(1, 2) == 3\nexcept:\n    result = None", "swallows"),
+        ("pytest.skip('later')\nassert add(1, 2) == 3", "skips itself"),
+    ],
+)
+def test_a_test_that_can_show_nothing_is_objected_to(body: str, says: str) -> None:
+    assert says in objection(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "assert add(1, 2) == 3",
+        "with pytest.raises(ValueError):\n    divide(1, 0)",
+        "check(add(1, 2), 3)",
+        "case.assertEqual(add(1, 2), 3)",
+        "mock.assert_called_once()",
+        "try:\n    assert add(1, 2) == 3\nexcept AssertionError:\n    raise",
+        "assert add(1, 2) == 3\nassert True",
+    ],
+)
+def test_a_test_that_can_fail_goes_on(body: str) -> None:
+    assert objection(body, before="def check(got, wanted):\n    assert got == wanted\n\n\n") == ""
+
+
+def test_a_helper_that_calls_itself_ends_the_search() -> None:
+    assert "asserts nothing" in objection("loop()", before="def loop():\n    loop()\n\n\n")
+
+
+def test_marks_that_set_a_test_aside_are_objected_to() -> None:
+    screened = screen("import pytest\n\n@pytest.mark.xfail(reason='x')\ndef test_it():\n    assert add(1, 2) == 4\n")
+    assert isinstance(screened, tuple)
+    assert screened[0].objection == "it skips itself or expects to fail"
+
+
+def test_tests_in_classes_are_named_as_pytest_names_them() -> None:
+    screened = screen("class TestAdd:\n    def test_one(self):\n        assert add(1, 0) == 1\n\n    async def test_two(self):\n        assert add(1, 1) == 2\n")
+    assert isinstance(screened, tuple)
+    assert [each.name for each in screened] == ["TestAdd::test_one", "TestAdd::test_two"]
+
+
+@pytest.mark.parametrize(("text", "says"), [("def test_(:\n", "does not parse"), ("x = 1\n", "no test function"), ("a\0b", "does not parse")])
+def test_a_file_that_holds_no_tests_is_refused_as_a_whole(text: str, says: str) -> None:
+    reason = screen(text)
+    assert isinstance(reason, str)
+    assert says in reason
+
+
+def test_rejected_tests_are_cut_out_with_their_decorators_and_nothing_else() -> None:
+    text = "import pytest\n\nVALUE = 3\n\n\n@pytest.mark.parametrize('n', [1])\ndef test_bad(n):\n    assert n\n\n\ndef test_good():\n    assert VALUE\n"
+    assert without(text, {"test_bad"}) == "import pytest\n\nVALUE = 3\n\n\n\n\ndef test_good():\n    assert VALUE\n"
+
+
+def test_a_class_that_has_no_test_left_goes_too() -> None:
+    text = "class TestGone:\n    def test_a(self):\n        assert f()\n\n\nclass TestKept:\n    def test_b(self):\n        assert f()\n\n    def test_c(self):\n        assert g()\n"
+    kept = without(text, {"TestGone::test_a", "TestKept::test_c"})
+    screened = screen(kept)
+    assert isinstance(screened, tuple)
+    assert [each.name for each in screened] == ["TestKept::test_b"]
+
+
+@given(st.lists(st.sampled_from(["test_a", "test_b", "test_c", "test_d"]), unique=True), st.data())
+def test_cutting_tests_out_leaves_exactly_the_others(names: list[str], data: st.DataObject) -> None:
+    text = "".join(f"def {name}():\n    assert f() == {number}\n\n\n" for number, name in enumerate(names)) or "x = 1\n"
+    rejected = data.draw(st.sets(st.sampled_from(names))) if names else set[str]()
+    screened = screen(without(text, rejected))
+    left = [] if isinstance(screened, str) else [each.name for each in screened]
+    assert left == [name for name in names if name not in rejected]
+
+
+@given(st.text())
+def test_any_text_is_screened_without_an_exception(text: str) -> None:
+    told = screen(text)
+    assert isinstance(told, str) or all(isinstance(each, Screened) for each in told)
+    if not isinstance(told, str):
+        ast.parse(without(text, {each.name for each in told}))
+
+
+def test_imports_are_named_whole_and_by_their_module() -> None:
+    text = "import a.b\nfrom c.d import e as f\nfrom . import g\n"
+    assert imported_names(text) == {"a.b", "c.d", "c.d.e"}
