@@ -69,6 +69,7 @@ class WorkflowResult:
     parallel_execution_savings_ms: float = 0.0
     format: int = bootstrap.REPORT_FORMAT
     exit_code: int = ExitCode.PROMOTED
+    error: dict[str, Any] | None = None
     run: dict[str, Any] | None = None
     told: Run | Refusal | None = field(default=None, repr=False, compare=False)
 

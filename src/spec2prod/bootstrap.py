@@ -8,15 +8,14 @@ import os
 import signal
 import sys
 import uuid
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import uv
 from platformdirs import user_cache_path
 
 from spec2prod.adapters import markdown, programs, terminal
@@ -24,33 +23,33 @@ from spec2prod.adapters.clock import SystemClock
 from spec2prod.adapters.host import ProcessHost
 from spec2prod.adapters.interpreter import find_interpreter
 from spec2prod.adapters.journal import InMemoryJournal
-from spec2prod.adapters.openhands import environment as openhands
-from spec2prod.adapters.openhands.options import OpenHandsOptions
-from spec2prod.adapters.openhands.writer import OpenHandsWriter, Workplace
-from spec2prod.adapters.sandbox import find_sandbox
 from spec2prod.adapters.tree import ProjectTree, write_atomic
 from spec2prod.application.pipeline import run_plan
 from spec2prod.application.ports import Listener, Ports, TestWriter
 from spec2prod.application.specification import Promotion, plan_promotion
 from spec2prod.config.rules import coverage_goal, rules_for
 from spec2prod.config.settings import Settings, read_settings
+from spec2prod.domain.candidate import TaskOutcome, TestRequest
 from spec2prod.domain.component import Component
 from spec2prod.domain.locate import ComponentSetting, locate
 from spec2prod.domain.plan import Mode, Plan, Stage, Target
 from spec2prod.domain.run import Refusal, Run
 from spec2prod.domain.screening import imported_names
 from spec2prod.domain.timeline import Span
-from spec2prod.errors import Spec2prodError, UsageError
+from spec2prod.errors import AgentUnavailableError, Spec2prodError, UsageError
 from spec2prod.gates.linting import LintingGate
 from spec2prod.gates.security import SecurityGate
 from spec2prod.gates.tests import TestsGate
 from spec2prod.gates.type_checking import TypeCheckingGate, named_checker
 from spec2prod.gates.vulnerabilities import VulnerabilitiesGate
-from spec2prod.reports import html, json_report
+from spec2prod.reports import json_report
 from spec2prod.reports.document import FORMAT
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from spec2prod.adapters.openhands.environment import Environment
+    from spec2prod.adapters.openhands.writer import OpenHandsWriter
 
 REPORT_FORMAT = FORMAT
 _ALIASES = {"dev": Target.DEVELOPMENT}
@@ -91,6 +90,24 @@ class Silent:
         """Take no note."""
 
 
+class Nobody:
+    """The writer of a run that asks for no tests: the agent's adapter is not even imported for it."""
+
+    async def start(self) -> None:
+        """Begin nothing."""
+
+    async def submit(self, requests: Sequence[TestRequest]) -> Mapping[str, str]:
+        """Refuse."""
+        raise AgentUnavailableError(f"generation is off, but {len(requests)} modules were submitted", next_step="--enable-openhands")
+
+    async def outcome(self, task_id: str) -> TaskOutcome:
+        """Refuse."""
+        raise AgentUnavailableError(f"generation is off: there is no task {task_id}", next_step="--enable-openhands")
+
+    async def stop(self) -> None:
+        """End nothing."""
+
+
 def run_and_report(request: Request, *, output: Path, console: Console, emit: Callable[[str], None] | None) -> int:
     """Run a request, write its report, tell its summary; return the exit code. `emit` takes the document, where one is wanted."""
     with telling(console):
@@ -128,9 +145,11 @@ def as_text(document: Mapping[str, Any]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def telling(console: Console) -> AbstractContextManager[None]:
+@contextmanager
+def telling(console: Console) -> Iterator[None]:
     """Tell the progress of every run inside on a console."""
-    return listening(terminal.Progress(console))
+    with terminal.Progress(console) as progress, listening(progress):
+        yield
 
 
 @contextmanager
@@ -162,10 +181,8 @@ async def promote(request: Request, *, writer: TestWriter | None = None) -> Run 
         )
     prelude = [Span(name=Stage.SPECIFICATION, start_ms=0.0, end_ms=clock.elapsed_ms())]
     with _terminated_as_interrupted():
-        run = await run_plan(plan, _ports(place, clock, writer or _writer(place, plan.mode)), prelude=prelude)
-    page = dashboard(run)
-    if page:
-        write_atomic(Path(page), html.render(run))
+        run = await run_plan(plan, _ports(place, clock, writer or (_writer(place, plan.mode) if plan.generate else Nobody())), prelude=prelude)
+    _write_page(run)
     return run
 
 
@@ -260,20 +277,32 @@ def writer_for(component_path: Path, config: Mapping[str, Any]) -> OpenHandsWrit
     return _writer(place, Mode.ASYNC)
 
 
-def install_openhands(say: Callable[[str], None]) -> openhands.Environment:
+def install_openhands(say: Callable[[str], None]) -> Environment:
     """Build the agent server's environment in the user's cache directory."""
-    return openhands.install(cache_folder(), uv=Path(uv.find_uv_bin()), python=Path(sys.executable), say=say)
+    import uv
+
+    from spec2prod.adapters.openhands import environment
+
+    return environment.install(cache_folder(), uv=Path(uv.find_uv_bin()), python=Path(sys.executable), say=say)
 
 
-def find_openhands() -> openhands.Environment | None:
+def find_openhands() -> Environment | None:
     """Return the installed environment, if there is one."""
-    return openhands.find(cache_folder())
+    from spec2prod.adapters.openhands import environment
+
+    return environment.find(cache_folder())
 
 
 def cache_folder() -> Path:
     """Return the user's cache directory; `SPEC2PROD_CACHE_DIR` names another."""
     own = os.environ.get("SPEC2PROD_CACHE_DIR")
     return Path(own) if own else user_cache_path("spec2prod", appauthor=False)
+
+
+def _write_page(run: Run) -> None:
+    from spec2prod.reports import html
+
+    write_atomic(Path(dashboard(run) or ""), html.render(run))
 
 
 def _ports(place: Place, clock: SystemClock, writer: TestWriter) -> Ports:
@@ -314,6 +343,10 @@ def _proxies() -> dict[str, str]:
 
 
 def _writer(place: Place, mode: Mode) -> OpenHandsWriter:
+    from spec2prod.adapters.openhands.options import OpenHandsOptions
+    from spec2prod.adapters.openhands.writer import OpenHandsWriter, Workplace
+    from spec2prod.adapters.sandbox import find_sandbox
+
     chosen = place.settings.openhands
     options = OpenHandsOptions(
         model=chosen.model or "",

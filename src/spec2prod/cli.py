@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -38,6 +39,9 @@ TARGETS = ("development", "dev", "staging", "production")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 loses a sign, not the report
     args = _parser().parse_args(argv)
     command: Callable[[argparse.Namespace], int] = args.command
     return guarded(lambda: command(args), debug=args.debug)

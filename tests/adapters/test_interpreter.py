@@ -50,7 +50,7 @@ def test_a_broken_environment_is_told_and_not_passed_over(tmp_path: Path) -> Non
 def test_a_setting_that_names_no_program_is_refused(tmp_path: Path, setting: str) -> None:
     (tmp_path / "notes.txt").write_text("no program")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(SettingsError, match="does not exist|is no program") as caught:
+    with pytest.raises(SettingsError, match=r"does not exist|is no program") as caught:
         find_interpreter(tmp_path, setting, {"PATH": ""})
     assert caught.value.where == "tool.spec2prod.python"
 

@@ -299,3 +299,9 @@ def test_a_large_specification_is_read_in_full() -> None:
     text = "# T\n## Requirements\n" + "".join(f"- REQ-{number}: promise {'of many words ' * 5}\n" for number in range(10_000))
     spec = parse_spec(text, "s.md")
     assert len(spec.requirements) == 10_000
+
+
+@pytest.mark.parametrize("line", [" ", "- coverage 1 ", "1% ", "[ ] ", "A-", "[", "REQ-1 ", "| "])
+def test_monotonous_lines_are_read_to_their_end(line: str) -> None:
+    text = f"## Requirements\n- must {line * 20_000}\n\n# Other\n- {line * 20_000}\n- it must\n"
+    assert parse_spec(text, "s.md").unread[-1] == 6

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from spec2prod.adapters.terminal import TerminalListener, summary
+from spec2prod.adapters.terminal import Progress, summary
 from spec2prod.application.ports import Event, Listener
 from spec2prod.domain.plan import Stage
-from spec2prod.domain.run import Run
+from spec2prod.domain.run import Refusal, Run
 from spec2prod.domain.verdict import Verdict
 from tests.reports.golden import assert_golden
-from tests.reports.runs import FAILED, GENERATION_ERRORED, PASSED, RUNS
+from tests.reports.runs import FAILED, GENERATION_ERRORED, PASSED, REFUSED, RUNS
 
 GOLDEN = Path(__file__).parents[1] / "reports" / "golden"
 EVENTS = (
@@ -28,7 +28,7 @@ EVENTS = (
 )
 
 
-def told(run: Run, width: int = 100, report: str = "") -> str:
+def told(run: Run | Refusal, width: int = 100, report: str = "") -> str:
     console = Console(file=io.StringIO(), width=width, highlight=False, force_terminal=False)
     summary(run, console, report=report)
     assert isinstance(console.file, io.StringIO)
@@ -37,7 +37,7 @@ def told(run: Run, width: int = 100, report: str = "") -> str:
 
 def listened(*, terminal: bool) -> str:
     console = Console(file=io.StringIO(), width=30, highlight=False, force_terminal=terminal, no_color=True, _environ={"TERM": "xterm"})
-    with TerminalListener(console) as listener:
+    with Progress(console) as listener:
         as_port: Listener = listener
         for event in EVENTS:
             as_port.tell(event)
@@ -57,6 +57,29 @@ def test_every_gate_and_the_verdict_are_told_at_every_width(run: Run, width: int
     assert run.conclusion.replace(">=", "≥").replace("<=", "≤").replace(" ", "") in letters
     gates = {gate.gate for result in run.stages for gate in result.gates}
     assert all(gate in letters for gate in gates)
+
+
+def test_a_refused_run_is_told_with_its_address_and_the_next_step() -> None:
+    assert told(REFUSED, report="r.json").splitlines() == [
+        "",
+        "Next: add a Requirements section",
+        "Report: r.json",
+        "Not promoted to staging: specs/empty.md:1: the specification promises nothing",
+    ]
+
+
+def test_the_page_is_told_where_there_is_one() -> None:
+    console = Console(file=io.StringIO(), width=80)
+    summary(PASSED, console, page="runs/1/report.html")
+    assert isinstance(console.file, io.StringIO)
+    assert "Page: runs/1/report.html\n" in console.file.getvalue()
+
+
+def test_on_a_narrow_terminal_every_line_is_folded() -> None:
+    console = Console(file=io.StringIO(), width=20, force_terminal=True, no_color=True, _environ={"TERM": "xterm"})
+    summary(PASSED, console)
+    assert isinstance(console.file, io.StringIO)
+    assert max(len(line) for line in re.sub("\x1b\\[[0-9;?]*[A-Za-z]", "", console.file.getvalue()).splitlines()) <= 20
 
 
 def test_the_verdict_stands_last() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 from hypothesis import given
@@ -126,7 +127,7 @@ settings_of_all_kinds = st.builds(
 @given(settings_of_all_kinds, st.none() | percents)
 def test_a_longer_climb_never_loosens_a_limit(settings: Settings, promised: float | None) -> None:
     climbs = [{rule.gate: rule for rule in rules_for(target, settings, promising(promised))} for target in Target]
-    for shorter, longer in zip(climbs, climbs[1:], strict=False):
+    for shorter, longer in pairwise(climbs):
         for gate, rule in shorter.items():
             assert longer[gate].required >= rule.required
             limits = {limit.value: limit for limit in longer[gate].limits}

@@ -30,8 +30,8 @@ def test_no_evidence_is_errored(rule: Rule) -> None:
     assert judge(rule, None).verdict is Verdict.ERRORED
 
 
-@given(rules, st.booleans())
-def test_a_question_that_could_not_be_asked_never_passes(rule: Rule, no_tests: bool) -> None:
+@given(rule=rules, no_tests=st.booleans())
+def test_a_question_that_could_not_be_asked_never_passes(rule: Rule, *, no_tests: bool) -> None:
     verdict = judge(rule, evidence(Unanswered(gate="g", reason="r", no_tests=no_tests))).verdict
     expected = (Verdict.FAILED if rule.required else Verdict.WARNED) if no_tests else Verdict.ERRORED
     assert verdict is expected

@@ -42,7 +42,7 @@ def test_a_tested_component_is_promoted_and_nothing_but_the_report_is_left(teste
     assert ended.report["execution_mode"] == "sync"
     assert ended.report["stages_completed"] == ["specification", "testing", "refactoring"]
     assert set(ended.report["stage_timings"]) == {"specification", "testing", "refactoring"}
-    assert ended.tools == ["basedpyright", "pytest", "ruff", "security"]
+    assert ended.tools == ["basedpyright", "pytest", "ruff", "security scan"]
     assert tested.files() == before
 
 

@@ -15,6 +15,9 @@ from spec2prod.domain.command import Completed
 from spec2prod.domain.component import Component
 from spec2prod.domain.verdict import Answer
 
+# the judged suites need not load this environment's larger plugins: each run is a second shorter
+PLAIN = '[tool.pytest.ini_options]\naddopts = "-p no:hypothesispytest -p no:asyncio"\n'
+
 type Make = Callable[[Mapping[str, str]], Component]
 type Ask = Callable[..., tuple[tuple[Answer, ...], Completed]]
 
@@ -25,7 +28,7 @@ def make(tmp_path: Path) -> Make:
 
     def made(files: Mapping[str, str]) -> Component:
         root = tmp_path.resolve() / "project"
-        for name, text in {"pyproject.toml": "", **files}.items():
+        for name, text in {"pyproject.toml": PLAIN, **files}.items():
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +12,9 @@ from spec2prod.domain.command import Completed
 from spec2prod.domain.component import Component
 from spec2prod.domain.verdict import Measurement, Unanswered
 from spec2prod.gates.tests import TestsGate
+
+if TYPE_CHECKING:
+    from tests.gates.conftest import Ask, Make
 
 GATE = TestsGate(timeout_s=60)
 CODE = "def add(a, b):\n    return a + b\n\n\ndef sub(a, b):\n    return a - b\n"
@@ -21,7 +25,7 @@ def tree(root: Path) -> set[str]:
     return {path.relative_to(root).as_posix() for path in root.rglob("*")}
 
 
-def test_one_run_answers_both_and_leaves_the_tree_untouched(make, ask) -> None:
+def test_one_run_answers_both_and_leaves_the_tree_untouched(make: Make, ask: Ask) -> None:
     component = make({"src/pkg/sums.py": CODE, "src/pkg/never.py": "X = 1\nY = 2\n", "tests/test_sums.py": GOOD})
     before = tree(component.root)
     (rate, coverage), completed = ask(GATE, component)
@@ -89,10 +93,14 @@ def test_forked_child_that_goes_on():
         return
     os.wait()
 """
-ADDOPTS = '[tool.pytest.ini_options]\naddopts = "-x --cov=pkg --cov-fail-under=100"\nfilterwarnings = ["error", "ignore:This process", "ignore::pytest.PytestDeprecationWarning"]\n'
+ADDOPTS = """\
+[tool.pytest.ini_options]
+addopts = "-p no:hypothesispytest -x --cov=pkg --cov-fail-under=100"
+filterwarnings = ["error", "ignore:This process", "ignore::pytest.PytestDeprecationWarning"]
+"""
 
 
-def test_every_outcome_is_told_and_a_broken_file_has_an_address(make, ask) -> None:
+def test_every_outcome_is_told_and_a_broken_file_has_an_address(make: Make, ask: Ask) -> None:
     component = make(
         {
             "pyproject.toml": ADDOPTS,
@@ -121,7 +129,7 @@ def test_every_outcome_is_told_and_a_broken_file_has_an_address(make, ask) -> No
     assert sum(case.outcome == "passed" for case in report.cases) == 3
 
 
-def test_only_broken_files_fail_and_leave_no_coverage(make, ask) -> None:
+def test_only_broken_files_fail_and_leave_no_coverage(make: Make, ask: Ask) -> None:
     component = make({"src/pkg/sums.py": CODE, "tests/test_broken.py": "import not_there_at_all\n"})
     (rate, coverage), _ = ask(GATE, component)
     assert isinstance(rate, Measurement)
@@ -130,10 +138,11 @@ def test_only_broken_files_fail_and_leave_no_coverage(make, ask) -> None:
     assert coverage.reason == "no test ran, so there is no coverage to measure"
 
 
-def test_without_tests_it_is_the_components_own_lack_and_the_lines_are_known(make, ask) -> None:
+def test_without_tests_it_is_the_components_own_lack_and_the_lines_are_known(make: Make, ask: Ask) -> None:
     component = make({"src/pkg/sums.py": CODE})
     answers, completed = ask(GATE, component)
     assert all(isinstance(each, Unanswered) and each.no_tests for each in answers)
+    assert isinstance(answers[0], Unanswered)
     assert answers[0].reason == "no tests for component pkg were found"
     assert GATE.report(component, completed).missing("src/pkg/sums.py") == (1, 2, 5, 6)
 
@@ -141,7 +150,11 @@ def test_without_tests_it_is_the_components_own_lack_and_the_lines_are_known(mak
 QUIET = {
     "nothing collected": ("def helper(): ...\n", "", "pytest collected no test"),
     "only skipped": ("import pytest\npytestmark = pytest.mark.skip\ndef test_it(): ...\n", "", "nothing was checked: 1 skipped"),
-    "left out": ("def test_it(): ...\n", '[tool.pytest.ini_options]\naddopts="-k nope"', "1 test left out by the project's own options"),
+    "left out": (
+        "def test_it(): ...\n",
+        '[tool.pytest.ini_options]\naddopts="-p no:hypothesispytest -k nope"',
+        "1 test left out by the project's own options",
+    ),
     "left at once": ("import os\nos._exit(0)\n", "", "the test process ended before it answered"),
     "stopped": ("import pytest\ndef test_it(): pytest.exit('enough')\n", "", "stopped early (exit status 2): stopped by Exit: enough"),
     "unknown option": ("def test_it(): ...\n", '[tool.pytest.ini_options]\naddopts="--nonsense"', "stopped early (exit status 4)"),
@@ -149,9 +162,9 @@ QUIET = {
 
 
 @pytest.mark.parametrize("case", QUIET)
-def test_nothing_checked_is_never_an_answer(make, ask, case: str) -> None:
+def test_nothing_checked_is_never_an_answer(make: Make, ask: Ask, case: str) -> None:
     code, settings, told = QUIET[case]
-    component = make({"pyproject.toml": settings, "src/pkg/sums.py": CODE, "tests/test_it.py": code})
+    component = make({"src/pkg/sums.py": CODE, "tests/test_it.py": code} | ({"pyproject.toml": settings} if settings else {}))
     answers, completed = ask(GATE, component)
     for each in answers:
         assert isinstance(each, Unanswered), completed.stdout
@@ -160,7 +173,7 @@ def test_nothing_checked_is_never_an_answer(make, ask, case: str) -> None:
         assert not each.no_tests
 
 
-def test_a_run_cut_short_with_exit_0_is_not_green(make, ask) -> None:
+def test_a_run_cut_short_with_exit_0_is_not_green(make: Make, ask: Ask) -> None:
     code = "import pytest\ndef test_one(): ...\ndef test_two(): pytest.exit('enough', returncode=0)\ndef test_three(): ...\n"
     component = make({"src/pkg/sums.py": CODE, "tests/test_it.py": code})
     (rate, _), _ = ask(GATE, component)
@@ -169,14 +182,14 @@ def test_a_run_cut_short_with_exit_0_is_not_green(make, ask) -> None:
     assert "never finished" in rate.findings[0].message
 
 
-def test_a_hanging_test_is_stopped_and_told(make, ask) -> None:
+def test_a_hanging_test_is_stopped_and_told(make: Make, ask: Ask) -> None:
     component = make({"src/pkg/sums.py": CODE, "tests/test_it.py": "import time\ndef test_it(): time.sleep(600)\n"})
     answers, completed = ask(TestsGate(timeout_s=1.5), component)
     assert completed.timed_out
     assert all(isinstance(each, Unanswered) and "time limit of 1.5 s" in each.reason for each in answers)
 
 
-def test_children_count_output_costs_nothing_and_order_can_be_turned(make, ask) -> None:
+def test_children_count_output_costs_nothing_and_order_can_be_turned(make: Make, ask: Ask) -> None:
     code = """\
 import multiprocessing, subprocess, sys
 from pkg.sums import sub
@@ -203,14 +216,14 @@ def test_second():
     assert rate.findings[0].message.startswith("test_second: AssertionError: this one needs the other")
 
 
-def test_an_interpreter_that_is_not_there_or_has_no_pytest_is_told_with_the_way_out(make, ask, tmp_path: Path) -> None:
+def test_an_interpreter_that_is_not_there_or_has_no_pytest_is_told_with_the_way_out(make: Make, ask: Ask, tmp_path: Path) -> None:
     component = make({"src/pkg/sums.py": CODE, "tests/test_sums.py": GOOD})
     absent = dataclasses.replace(component, interpreter=tmp_path / "nowhere" / "python")
     (rate, _), _ = ask(GATE, absent)
     assert isinstance(rate, Unanswered)
     assert "pytest is not installed" in rate.reason
     bare = dataclasses.replace(component, interpreter=Path(sys.base_prefix) / "bin" / "python3")
-    script = f"#!/bin/sh\nexec {bare.interpreter} -S -E \"$@\"\n"  # without site-packages, whatever they hold
+    script = f'#!/bin/sh\nexec {bare.interpreter} -S -E "$@"\n'  # without site-packages, whatever they hold
     program = tmp_path / "python"
     program.write_text(script)
     program.chmod(0o755)

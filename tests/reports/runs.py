@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from spec2prod.domain.candidate import Candidate, CandidateVerdict, TaskOutcome, TaskStatus
+from spec2prod.domain.candidate import Candidate, CandidateVerdict, TaskOutcome, TaskStatus, TestRequest
 from spec2prod.domain.command import Command, Completed
 from spec2prod.domain.component import Component
 from spec2prod.domain.plan import Mode, Plan, Stage, Target
-from spec2prod.domain.run import Run, StageResult
+from spec2prod.domain.run import Refusal, Run, StageResult
 from spec2prod.domain.specification import Requirement, Specification
 from spec2prod.domain.timeline import Span
 from spec2prod.domain.verdict import (
@@ -26,6 +26,7 @@ from spec2prod.domain.verdict import (
     judge,
     stage_verdict,
 )
+from spec2prod.errors import SpecificationError
 
 HIDDEN = "never-to-be-told"
 """A value in the environment of a process; no report may hold it."""
@@ -134,6 +135,7 @@ GENERATED = StageResult(
     verdict=stage_verdict(TESTED),
     outputs={"asked": [MODULE], "delivered": [NEW_TEST], "llm_calls": 4, "cost_usd": 0.0},
 )
+REQUEST = TestRequest(module=MODULE, dotted="test_components.calculator.operations", test_file=NEW_TEST, specification="")
 OUTCOME = TaskOutcome(
     task_id="task-1",
     module=MODULE,
@@ -214,6 +216,7 @@ PASSED = Run(
     total_ms=14321.98765,
     submission_ms=870.0,
     collection_ms=9130.0,
+    requests=(REQUEST,),
     outcomes=(OUTCOME,),
     candidates=CANDIDATES,
     adopted=(NEW_TEST,),
@@ -257,6 +260,7 @@ FAILED = replace(
     not_run={Stage.STAGING_DEPLOYMENT: "required gates did not pass: test_coverage, linting"},
     spans=(*SPANS[:3], span(Stage.REFACTORING, 1230, 4900), span("linting", 1231, 1400, Stage.REFACTORING)),
     total_ms=4910.0,
+    requests=(),
     submission_ms=0.0,
     collection_ms=0.0,
     outcomes=(),
@@ -324,3 +328,13 @@ GENERATION_ERRORED = replace(
 )
 
 RUNS = {"passed": PASSED, "failed": FAILED, "errored": ERRORED, "interrupted": INTERRUPTED, "generation_errored": GENERATION_ERRORED}
+
+REFUSED = Refusal(
+    run_id="20260101-000000-refused",
+    component_name="empty",
+    target="staging",
+    mode=Mode.SYNC,
+    started_at="2026-01-01T00:00:00.000+00:00",
+    total_ms=31.25,
+    error=SpecificationError("the specification promises nothing", where="specs/empty.md:1", next_step="add a Requirements section"),
+)

@@ -14,9 +14,9 @@ from spec2prod.domain.run import Run
 from spec2prod.domain.timeline import Span
 from spec2prod.domain.verdict import Verdict
 from spec2prod.reports.document import Report, schema
-from spec2prod.reports.json_report import as_document, render
+from spec2prod.reports.json_report import as_document, refusal_document, render
 from tests.reports.golden import assert_golden
-from tests.reports.runs import ERRORED, FAILED, GENERATED, GENERATION_ERRORED, HIDDEN, INTERRUPTED, MODULE, NEW_TEST, PASSED, RUNS
+from tests.reports.runs import ERRORED, FAILED, GENERATED, GENERATION_ERRORED, HIDDEN, INTERRUPTED, MODULE, NEW_TEST, PASSED, REFUSED, RUNS
 
 GOLDEN = Path(__file__).parent / "golden"
 GUIDES_FIELDS = [
@@ -45,7 +45,7 @@ def test_the_whole_report_is_as_expected(name: str) -> None:
 
 @EVERY_RUN
 def test_the_guides_fields_come_first_and_in_order(run: Run) -> None:
-    assert list(as_document(run)) == [*GUIDES_FIELDS, "format", "exit_code", "run"]
+    assert list(as_document(run)) == [*GUIDES_FIELDS, "format", "exit_code", "error", "run"]
 
 
 @EVERY_RUN
@@ -68,7 +68,7 @@ def test_the_published_schema_is_the_models_own() -> None:
 
 def test_the_schema_asks_for_every_field_and_allows_no_other() -> None:
     published = schema()
-    assert set(published["required"]) == {*GUIDES_FIELDS, "format", "exit_code", "run"}
+    assert set(published["required"]) == {*GUIDES_FIELDS, "format", "exit_code", "error", "run"}
     assert all(part["additionalProperties"] is False for part in published["$defs"].values() if part["type"] == "object")
 
 
@@ -126,6 +126,25 @@ def test_a_scripted_model_is_called_one() -> None:
 
 def test_the_dashboard_is_where_the_caller_says() -> None:
     assert as_document(PASSED, metrics_dashboard="report.html")["metrics_dashboard"] == "report.html"
+
+
+def test_a_run_that_never_began_keeps_the_same_contract() -> None:
+    document = refusal_document(REFUSED)
+    assert list(document) == list(as_document(PASSED))
+    assert json.loads(Report.model_validate_json(json.dumps(document)).model_dump_json()) == document
+    assert (document["success"], document["exit_code"], document["run"]) == (False, 2, None)
+    assert document["stages_failed"] == ["specification"]
+    assert document["stage_timings"] == {"specification": 31.25}
+    assert document["error"] == {
+        "slug": "specification",
+        "message": "the specification promises nothing",
+        "where": "specs/empty.md:1",
+        "next_step": "add a Requirements section",
+    }
+
+
+def test_a_target_that_does_not_exist_can_still_be_reported() -> None:
+    assert refusal_document(replace(REFUSED, target="the moon"))["target_stage"] == "the moon"
 
 
 def test_outputs_and_figures_that_json_does_not_know_are_still_told() -> None:

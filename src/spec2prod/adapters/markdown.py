@@ -37,9 +37,10 @@ _MARKED_ID = re.compile(
 _BARE_ID = re.compile(rf"(?P<bare>{_KNOWN_ID})\s+(?P<text>\S.*)", re.DOTALL)
 _CHECKBOX = re.compile(r"(?:\[[ xX]\]\s+)+")
 
-_BULLET = r"[ \t>]*(?:[-*+]|[0-9]{1,9}[.)])[ \t]+"
+# Possessive where two runs of blanks meet: a line of blanks must not take quadratic time.
+_BULLET = r"[ \t>]*+(?:[-*+]|[0-9]{1,9}[.)])[ \t]++"
 _LOOKS_PROMISED = re.compile(rf"{_BULLET}.*\b(?:must|shall|should)\b", re.IGNORECASE)
-_LOOKS_NAMED = re.compile(rf"(?:{_BULLET})?[ \t>#|]*(?:\[[ xX]\][ \t]+)?[*`\[(]{{0,3}}(?:{_KNOWN_ID}(?![\w-])|{_ID}[\])*`]*:)")
+_LOOKS_NAMED = re.compile(rf"(?:{_BULLET})?[ \t>#|]*+(?:\[[ xX]\][ \t]++)?[*`\[(]{{0,3}}(?:{_KNOWN_ID}(?![\w-])|{_ID}[\])*`]*:)")
 
 _FIGURE = r"(?<![\w.,])(?:[0-9]+(?:\.[0-9]+)?\s*[-\u2013]\s*)?(?P<{}>[-\u2212]?[0-9]+(?:\.[0-9]+)?)\s*(?:%|percent\b|per\s+cent\b)"
 _COVERAGE = re.compile(

@@ -18,7 +18,7 @@ from rich.text import Text
 from spec2prod.application.ports import Event
 from spec2prod.domain.candidate import Candidate, CandidateVerdict, TaskStatus
 from spec2prod.domain.plan import Stage
-from spec2prod.domain.run import Run
+from spec2prod.domain.run import Refusal, Run
 from spec2prod.domain.verdict import Judgement, Measurement, Verdict
 
 STYLES = {
@@ -36,7 +36,7 @@ _SHOWN = 5  # findings a gate
 _SECOND, _MINUTE = 1000.0, 60_000.0
 
 
-class TerminalListener:
+class Progress:
     """Tells each event as it comes. As a context manager it also keeps a line with what runs now, on a terminal only."""
 
     def __init__(self, console: Console) -> None:
@@ -85,18 +85,37 @@ def _sign(verdict: Verdict | CandidateVerdict | None) -> tuple[str, str]:
     return (SIGNS[verdict], STYLES[verdict]) if verdict is not None else ("·", "dim")
 
 
-def summary(run: Run, console: Console, *, report: str = "") -> None:
-    """Tell a finished run: gates, proposals, savings, what to do next, and the verdict last, where the eye is."""
+def summary(told: Run | Refusal, console: Console, *, report: str = "", page: str | None = None) -> None:
+    """Tell a finished run: gates, proposals, savings, what to do next, and the verdict last, where the eye is.
+
+    `report` and `page` are where the JSON report and the page about the run lie.
+    """
     console.print()
-    _gates(run, console)
-    _stages_without_gates(run, console)
-    _generation(run, console)
-    _candidates(run, console)
-    _timing(run, console)
-    _next_steps(run, console)
-    if report:
-        console.print(Text(f"Report: {report}"), soft_wrap=True)
-    console.print(Text(_limits(run.conclusion), style="bold green" if run.success else "bold red"), soft_wrap=not console.is_terminal)
+    if isinstance(told, Run):
+        _run(told, console)
+    elif told.error.next_step:
+        console.print(Text(f"Next: {told.error.next_step}"), soft_wrap=True)
+    for name, place in (("Report", report), ("Page", page)):
+        if place:
+            console.print(Text(f"{name}: {place}"), soft_wrap=True)
+    good, conclusion = _concluded(told)
+    _say(console, Text(_limits(conclusion), style="bold green" if good else "bold red"))
+
+
+def _say(console: Console, text: Text) -> None:
+    """Write a line: folded between words on a terminal, whole in a log."""
+    console.print(text, soft_wrap=not console.is_terminal)
+
+
+def _run(run: Run, console: Console) -> None:
+    for tell in (_gates, _stages_without_gates, _generation, _candidates, _timing, _next_steps):
+        tell(run, console)
+
+
+def _concluded(told: Run | Refusal) -> tuple[bool, str]:
+    if isinstance(told, Run):
+        return told.success, told.conclusion
+    return False, f"Not promoted to {told.target}: {told.error}"
 
 
 def _gates(run: Run, console: Console) -> None:
@@ -105,7 +124,7 @@ def _gates(run: Run, console: Console) -> None:
         return
     if console.width < _NARROW:
         for _, gate in judged:
-            console.print(Text.assemble(_worded(gate.verdict), f" {gate.gate}: {_found(gate)}; needed {_needed(gate)}"))
+            _say(console, Text.assemble(_worded(gate.verdict), f" {gate.gate}: {_found(gate)}; needed {_needed(gate)}"))
         return
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for name in ("stage", "gate", "verdict", "measured", "needed"):
@@ -133,33 +152,33 @@ def _worded(verdict: Verdict | CandidateVerdict) -> tuple[str, str]:
 def _stages_without_gates(run: Run, console: Console) -> None:
     for result in run.stages:
         if not result.gates:
-            console.print(Text.assemble(_worded(result.verdict), f" {result.stage}"))
+            _say(console, Text.assemble(_worded(result.verdict), f" {result.stage}"))
             for error in result.errors:
-                console.print(Text(f"  {error}"))
+                _say(console, Text(f"  {error}"))
     for stage, reason in run.not_run.items():
-        console.print(Text.assemble(("· not run", "dim"), f" {stage}: {reason}"))
+        _say(console, Text.assemble(("· not run", "dim"), f" {stage}: {reason}"))
 
 
 def _generation(run: Run, console: Console) -> None:
     if not run.plan.generate:
         return
     label = " (scripted: it answers from a script and is no language model)" if run.plan.scripted_model else ""
-    console.print(Text(f"Model: {run.plan.model or 'none'}{label}", style="yellow" if run.plan.scripted_model else ""))
+    _say(console, Text(f"Model: {run.plan.model or 'none'}{label}", style="yellow" if run.plan.scripted_model else ""))
     for each in run.outcomes:
         came = f"proposed {each.test_file}" if each.text is not None else f"{each.status.replace('_', ' ')}: {each.reason}"
         verdict = Verdict.PASSED if each.status is TaskStatus.DELIVERED else Verdict.ERRORED
-        console.print(Text.assemble(_sign(verdict), f" {each.module}: {came}"))
+        _say(console, Text.assemble(_sign(verdict), f" {each.module}: {came}"))
 
 
 def _candidates(run: Run, console: Console) -> None:
     if not run.candidates:
         return
     accepted = sum(each.verdict is CandidateVerdict.ACCEPTED for each in run.candidates)
-    console.print(Text(f"Proposed tests: {accepted} accepted, {len(run.candidates) - accepted} rejected"))
+    _say(console, Text(f"Proposed tests: {accepted} accepted, {len(run.candidates) - accepted} rejected"))
     for each in run.candidates:
-        console.print(Text.assemble("  ", _sign(each.verdict), f" {_named(each)}: {each.reason}"))
+        _say(console, Text.assemble("  ", _sign(each.verdict), f" {_named(each)}: {each.reason}"))
     for path in run.adopted:
-        console.print(Text(f"  written: {path}"))
+        _say(console, Text(f"  written: {path}"))
 
 
 def _named(candidate: Candidate) -> str:
@@ -170,7 +189,7 @@ def _timing(run: Run, console: Console) -> None:
     told = f"Took {_duration(run.total_ms)} ({run.plan.mode})"
     if run.savings_ms >= 1:
         told += f"; {_duration(run.savings_ms)} saved by running stages beside one another"
-    console.print(Text(told + "."))
+    _say(console, Text(told + "."))
 
 
 def _next_steps(run: Run, console: Console) -> None:
@@ -179,9 +198,9 @@ def _next_steps(run: Run, console: Console) -> None:
         steps = ["run again: what was not measured is not judged"]
     if not steps:
         return
-    console.print(Text("Next:"))
+    _say(console, Text("Next:"))
     for step in dict.fromkeys(steps):
-        console.print(Text(f"  {step}"))
+        _say(console, Text(f"  {step}"))
 
 
 def _settled(gate: Judgement) -> bool:

@@ -89,6 +89,7 @@ class Climb:
             total_ms=self.ports.clock.elapsed_ms(),
             submission_ms=generation.submission_ms,
             collection_ms=generation.collection_ms,
+            requests=generation.requests,
             outcomes=tuple(generation.outcomes),
             candidates=tuple(acceptance.candidates),
             adopted=tuple(acceptance.adopted),

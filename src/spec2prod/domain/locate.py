@@ -25,6 +25,7 @@ type Imports = Callable[[str], Collection[str]]
 _NOT_MODULES = frozenset({"conftest.py", "setup.py", "noxfile.py"})
 _NOT_SOURCE_FOLDERS = frozenset({"docs", "doc", "build", "dist"})  # at the top only: `src/app/build/` may well be code
 _HELPERS = frozenset({"scripts", "tools", "examples", "benchmarks"})  # beside a package, not another component
+_GENERATED = re.compile(r"_generated(?:_\d+)?\.py$")
 _TESTS = frozenset({"tests", "test"})
 
 
@@ -257,7 +258,7 @@ def _tests(layout: Layout, name: str, source: str, imports: Imports | None) -> t
 
     def belongs(path: str) -> bool:
         inside = source == "." or path.startswith(f"{source}/")
-        return inside or (alone and _is_top(path)) or _is_named_for(layout, _named_for(owners, _test_parts(path)), own, path, imports)
+        return inside or (alone and _is_top(path)) or _is_named_for(layout, _named_by(owners, path), own, path, imports)
 
     return tuple(path for path in layout.tests if belongs(path))
 
@@ -282,6 +283,13 @@ def _is_named_for(layout: Layout, named: Collection[str], own: frozenset[str], p
     if imports is None or not (own | around).intersection(named):
         return False
     return not {".".join(layout.dotted(module)) for module in own & set(layout.modules)}.isdisjoint(imports(path))
+
+
+def _named_by(owners: Mapping[str, set[str]], path: str) -> set[str]:
+    """Return what a test file is named for; `test_a_generated.py` may be for `a_generated.py`, or a generated one for `a.py`."""
+    named = _named_for(owners, _test_parts(path))
+    plain = _GENERATED.sub(".py", path)
+    return named if plain == path else named | _named_for(owners, _test_parts(plain))
 
 
 def _named_for(owners: Mapping[str, set[str]], parts: Sequence[str]) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from spec2prod.domain.candidate import Candidate, TaskOutcome
+from spec2prod.domain.candidate import Candidate, TaskOutcome, TestRequest
 from spec2prod.domain.command import Completed
 from spec2prod.domain.plan import Mode, Plan, Stage
 from spec2prod.domain.timeline import Span, savings_ms
@@ -14,8 +14,11 @@ from spec2prod.errors import ExitCode, Spec2prodError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageResult:
-    """How one stage went. `gates` are judged last and on the final tree; `first_gates` is what they said before the
-    tree changed, empty where it did not. `errors` are sentences; `outputs` are facts for the report."""
+    """How one stage went.
+
+    `gates` are judged last and on the final tree; `first_gates` is what they said before the tree changed, empty where it
+    did not. `errors` are sentences; `outputs` are facts for the report.
+    """
 
     stage: Stage
     verdict: Verdict
@@ -37,6 +40,7 @@ class Run:
     total_ms: float
     submission_ms: float = 0.0
     collection_ms: float = 0.0
+    requests: tuple[TestRequest, ...] = ()
     outcomes: tuple[TaskOutcome, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     adopted: tuple[str, ...] = ()

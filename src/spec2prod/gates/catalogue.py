@@ -43,7 +43,7 @@ CATALOGUE = (
     Question(
         name="vulnerabilities",
         measures=("vulnerabilities",),
-        values=("vulnerabilities",),
+        values=("critical", "high", "medium", "low"),
         sentence="Does the component's environment hold packages with known vulnerabilities? pip-audit asks a public service.",
     ),
 )

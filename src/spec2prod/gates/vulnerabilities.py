@@ -1,6 +1,7 @@
 """Does the component's environment hold packages with known vulnerabilities? pip-audit asks a public service.
 
-Figure: `vulnerabilities`. A package that the service does not know was not audited; where it knows none of them
+Figures: `critical`, `high`, `medium`, `low`, as for security. pip-audit tells no severities, so that each known
+vulnerability counts as high. A package that the service does not know was not audited; where it knows none of them
 (an unreachable or private index answers like that, with exit 0), nothing was.
 """
 
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from spec2prod.domain.command import Command, Completed
 from spec2prod.domain.component import Component
-from spec2prod.domain.verdict import Answer, Finding, Measurement
+from spec2prod.domain.verdict import Answer, Finding, Measurement, Severity
 from spec2prod.gates.reading import broken, in_order, plural, unanswered
 
 VULNERABILITIES = "vulnerabilities"
@@ -91,7 +92,8 @@ class VulnerabilitiesGate:
 
     def read(self, component: Component, completed: Completed) -> tuple[Answer, ...]:
         """Return the known vulnerabilities of the packages that could be audited."""
-        del component
+        if not self.site_packages:  # pip-audit would then have looked at its own environment
+            return _not_audited(completed, f"no site-packages folder belongs to {component.interpreter}")
         if reason := broken(completed, {0, 1}):  # 1: vulnerabilities found, or trouble; the answer tells which
             return _not_audited(completed, reason)
         try:
@@ -115,7 +117,7 @@ def _measured(audited: Sequence[_Package], listed: int) -> Measurement:
     unknown = f", {listed - len(audited)} could not be audited" if listed > len(audited) else ""
     return Measurement(
         gate=VULNERABILITIES,
-        values={"vulnerabilities": float(len(findings))},
+        values={severity.value: float(sum(each.severity is severity for each in findings)) for severity in Severity},
         checked=len(audited),
         findings=findings,
         summary=f"{len(findings)} known in {plural(len(audited), 'package')}{unknown}",
@@ -125,4 +127,4 @@ def _measured(audited: Sequence[_Package], listed: int) -> Measurement:
 def _finding(package: _Package, vulnerability: _Vulnerability) -> Finding:
     fixed = f"fixed in {', '.join(vulnerability.fix_versions)}" if vulnerability.fix_versions else "no fixed version"
     also = f" (also {', '.join(vulnerability.aliases)})" if vulnerability.aliases else ""
-    return Finding(path=f"{package.name}=={package.version}", code=vulnerability.id, message=f"{fixed}{also}")
+    return Finding(path=f"{package.name}=={package.version}", code=vulnerability.id, message=f"{fixed}{also}", severity=Severity.HIGH)

@@ -244,12 +244,25 @@ class FullRun(Part):
     processes: tuple[Process, ...]
 
 
+class Problem(Part):
+    """Why a run never began: `slug` names the kind of error, `where` is a `file:line` or a setting's name."""
+
+    slug: str
+    message: str
+    where: str
+    next_step: str
+
+
 class Report(Part):
-    """The report of one run: the guide's fields, then the format's number, the exit code and the full run."""
+    """The report of one run: the guide's fields, then the format's number, the exit code and the full run.
+
+    A run that was refused before it began has an `error` and no `run`; its `target_stage` is what was asked for, which
+    may be no target at all. Every other run has a `run` and no `error`.
+    """
 
     success: bool
     component_name: str
-    target_stage: Target
+    target_stage: str
     stages_completed: tuple[Stage, ...]
     stages_failed: tuple[Stage, ...]
     stage_results: dict[Stage, StageResult]
@@ -263,7 +276,8 @@ class Report(Part):
     parallel_execution_savings_ms: Figure
     format: Literal[1]
     exit_code: int
-    run: FullRun
+    error: Problem | None
+    run: FullRun | None
 
 
 def schema() -> dict[str, Any]:

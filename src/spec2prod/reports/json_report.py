@@ -7,8 +7,9 @@ from typing import Any
 
 from spec2prod.domain.command import Completed
 from spec2prod.domain.plan import Stage
-from spec2prod.domain.run import Run, StageResult
+from spec2prod.domain.run import Refusal, Run, StageResult
 from spec2prod.domain.timeline import busy_ms
+from spec2prod.domain.verdict import Verdict
 from spec2prod.reports import document
 
 
@@ -36,11 +37,51 @@ def as_document(run: Run, *, metrics_dashboard: str | None = None) -> dict[str, 
         parallel_execution_savings_ms=run.savings_ms,
         format=document.FORMAT,
         exit_code=int(run.exit_code),
+        error=None,
         run=_full(run),
     )
-    written = report.model_dump_json(fallback=str)
-    value: dict[str, Any] = json.loads(written)
-    return value
+    return _values(report)
+
+
+def refusal_document(refusal: Refusal) -> dict[str, Any]:
+    """Return the report of a run that never began: the reading of what was asked is its one stage, and it errored."""
+    stage, error = Stage.SPECIFICATION, refusal.error
+    told = document.StageResult(
+        stage_name=stage,
+        success=False,
+        verdict=Verdict.ERRORED,
+        execution_time_ms=refusal.total_ms,
+        gates=(),
+        first_gates=(),
+        errors=(str(error),),
+        outputs={},
+    )
+    report = document.Report(
+        success=False,
+        component_name=refusal.component_name,
+        target_stage=refusal.target,
+        stages_completed=(),
+        stages_failed=(stage,),
+        stage_results={stage: told},
+        total_execution_time_ms=refusal.total_ms,
+        context_session_id=refusal.run_id,
+        metrics_dashboard=None,
+        execution_mode=refusal.mode,
+        stage_timings={stage: refusal.total_ms},
+        openhands_submission_time_ms=0.0,
+        openhands_collection_time_ms=0.0,
+        parallel_execution_savings_ms=0.0,
+        format=document.FORMAT,
+        exit_code=int(refusal.exit_code),
+        error=document.Problem(slug=error.slug, message=error.message, where=error.where, next_step=error.next_step),
+        run=None,
+    )
+    return _values(report)
+
+
+def _values(report: document.Report) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(report.model_dump_json(fallback=str))
+    return values
 
 
 def stage_timings(run: Run) -> dict[str, float]:
@@ -90,10 +131,8 @@ def _full(run: Run) -> document.FullRun:
 def generation(run: Run) -> document.Generation:
     """Tell what was asked, what came, and why not: a module that was asked about is in `tasks` or in `unanswered`."""
     result = next((each for each in run.stages if each.stage is Stage.GENERATION), None)
-    told = result.outputs.get("asked") if result else ()
-    asked = tuple(str(module) for module in told) if isinstance(told, list | tuple) else ()
     answered = {each.module for each in run.outcomes}
-    asked += tuple(each.module for each in run.outcomes if each.module not in asked)
+    asked = tuple(dict.fromkeys([*(request.module for request in run.requests), *(each.module for each in run.outcomes)]))
     why = "; ".join(result.errors) if result and result.errors else run.not_run.get(Stage.GENERATION, "nothing came back")
     return document.Generation(
         ran=result is not None,

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spec2prod.domain.verdict import Measurement, Severity, Unanswered
+from spec2prod.gates.security import SecurityGate
+
+if TYPE_CHECKING:
+    from tests.gates.conftest import Ask, Make
+
+GATE = SecurityGate(interpreter=Path(sys.executable))
+# put together here, so that no scanner takes this file for one that leaks
+CLOUD_KEY = "AKI" + "A" + "QX7Z2M4N6P8R1S3T"
+WORD = "tr0ub4dor" + "-and-3-more"
+PEM = "-----BEGIN " + "RSA PRIVATE " + "KEY-----"
+
+
+def test_planted_secrets_are_critical_wherever_they_lie_and_are_never_repeated(make: Make, ask: Ask) -> None:
+    component = make(
+        {
+            "src/pkg/__init__.py": "",
+            "src/pkg/settings.py": f"CLOUD = '{CLOUD_KEY}'\npass" + f"word = '{WORD}'\n",
+            "src/pkg/deploy.env": f"CLOUD_KEY={CLOUD_KEY}\n",
+            "src/pkg/known.py": "pass" + f"word = '{WORD}'  # pragma: allowlist secret\n",
+            "tests/test_one.py": f"KEY = '''{PEM}'''\n",
+        }
+    )
+    (component.root / "src/pkg/old.py").write_bytes(f"# -*- coding: latin-1 -*-\n# \xe9\nK = '{CLOUD_KEY}'\n".encode("latin-1"))
+    (component.root / ".secrets.baseline").write_text("{}")
+    component = dataclasses.replace(component, modules=(*component.modules, "src/pkg/old.py"))
+    (answer,), completed = ask(GATE, component)
+    assert isinstance(answer, Measurement), completed
+    critical = {each.address for each in answer.findings if each.severity is Severity.CRITICAL}
+    assert critical == {"src/pkg/settings.py:1", "src/pkg/settings.py:2", "src/pkg/deploy.env:1", "src/pkg/old.py:3", "tests/test_one.py:1"}
+    assert answer.values == {"critical": 5.0, "high": 0.0, "medium": 0.0, "low": 2.0}
+    assert answer.checked == 6
+    assert "1 set aside by comments in the code" in answer.summary
+    told = repr(answer) + completed.stdout + completed.stderr + str(completed.answer)
+    assert CLOUD_KEY not in told
+    assert WORD not in told
+    assert (component.root / ".secrets.baseline").read_text() == "{}"
+
+
+def test_risky_code_has_bandits_severities_in_modules_alone(make: Make, ask: Ask) -> None:
+    risky = "import subprocess\n\n\ndef f(x):\n    subprocess.call(x, shell=True)\n    eval(x)\n    eval(x)  # nosec\n"
+    (answer,), _ = ask(GATE, make({"src/pkg/one.py": risky, "tests/test_one.py": risky + "assert f\n"}))
+    assert isinstance(answer, Measurement)
+    assert answer.values == {"critical": 0.0, "high": 1.0, "medium": 1.0, "low": 1.0}
+    assert [(each.address, each.code) for each in answer.findings] == [
+        ("src/pkg/one.py:1", "B404"),
+        ("src/pkg/one.py:5", "B602"),
+        ("src/pkg/one.py:6", "B307"),
+    ]
+    assert answer.summary == "0 critical, 1 high, 1 medium, 1 low in 2 files (1 set aside by comments in the code)"
+
+
+def test_a_half_that_could_not_be_asked_is_named_with_what_the_other_found(make: Make, ask: Ask) -> None:
+    (answer,), _ = ask(GATE, make({"src/pkg/one.py": "def (:\n", "tests/test_one.py": f"K = '{CLOUD_KEY}'\n"}))
+    assert isinstance(answer, Unanswered)
+    assert answer.reason == (
+        "static analysis could not be done: src/pkg/one.py: syntax error while parsing AST from file; "
+        "1 secret found, the first in tests/test_one.py:1"
+    )
+
+
+def test_a_missing_library_is_no_answer(make: Make, ask: Ask, tmp_path: Path) -> None:
+    bare = tmp_path / "python"
+    bare.write_text(f'#!/bin/sh\nexec {Path(sys.base_prefix) / "bin" / "python3"} -S "$@"\n')
+    bare.chmod(0o755)
+    (answer,), _ = ask(SecurityGate(interpreter=bare), make({"src/pkg/one.py": ""}))
+    assert isinstance(answer, Unanswered)
+    assert "secrets could not be looked for: ModuleNotFoundError: No module named 'detect_secrets'" in answer.reason
+    assert "static analysis could not be done: ModuleNotFoundError" in answer.reason
+
+
+def test_no_file_is_no_answer(make: Make, ask: Ask) -> None:
+    (answer,), _ = ask(GATE, make({"src/pkg/one.py": ""}), ["tests/test_other.py"])
+    assert isinstance(answer, Unanswered)
+    assert answer.reason == "no file was scanned"
