@@ -143,7 +143,11 @@ class OpenHandsTestGenerator:
         return {"task_id": task_id, "status": str(task.result().status)}
 
     async def generate_tests(
-        self, module_path: str, output_path: str | None = None, coverage_threshold: float = 80, timeout: float | None = None  # noqa: ASYNC109  # the guide's signature
+        self,
+        module_path: str,
+        output_path: str | None = None,
+        coverage_threshold: float = 80,
+        timeout: float | None = None,  # noqa: ASYNC109  # the guide's signature
     ) -> dict[str, Any]:
         """Submit one module and wait for it."""
         task_id = await self.submit_test_generation_task(module_path, output_path, coverage_threshold)
@@ -176,7 +180,11 @@ class AsyncOpenHandsTestGenerationStage:
             for module in modules:
                 await self._submit(module, result)
         result.success = bool(result.submitted_tasks)
-        result.outputs = {"component_path": str(self.component_path), "modules_found": len(modules), "tasks_submitted": len(result.submitted_tasks)}
+        result.outputs = {
+            "component_path": str(self.component_path),
+            "modules_found": len(modules),
+            "tasks_submitted": len(result.submitted_tasks),
+        }
         result.total_execution_time_ms = (time.perf_counter() - start) * 1000
         return result
 
@@ -258,7 +266,9 @@ class OpenHandsTestGenerationStage:
     async def _execute(self) -> OpenHandsStageResult:
         try:
             submission = await self._stage.submit_tasks()
-            collection = await self._stage.collect_results(submission.submitted_tasks) if submission.success else AsyncOpenHandsStageResult()
+            collection = (
+                await self._stage.collect_results(submission.submitted_tasks) if submission.success else AsyncOpenHandsStageResult()
+            )
         finally:
             if self._stage.generator is not None:
                 await self._stage.generator.stop()
@@ -276,7 +286,15 @@ def outcome_of(task_id: str, told: Mapping[str, Any], request: TestRequest | Non
     test_file = request.test_file if request else str(told.get("test_file") or "")
     text = told.get("text")
     delivered = bool(told.get("success")) and isinstance(text, str)
-    status = TaskStatus(str(told["status"])) if "status" in told else TaskStatus.DELIVERED if delivered else TaskStatus.NO_FILE if told.get("success") else TaskStatus.ERRORED
+    status = (
+        TaskStatus(str(told["status"]))
+        if "status" in told
+        else TaskStatus.DELIVERED
+        if delivered
+        else TaskStatus.NO_FILE
+        if told.get("success")
+        else TaskStatus.ERRORED
+    )
     known = {name: told[name] for name in ("llm_calls", "input_tokens", "output_tokens", "cost_usd", "wall_ms", "attempts") if name in told}
     return TaskOutcome(
         task_id=task_id,
@@ -300,4 +318,6 @@ def _sentence(error: Spec2prodError) -> str:
 
 
 def _is_module(path: Path) -> bool:
-    return path.name != "__init__.py" and not path.name.startswith("test_") and not path.stem.endswith("_test") and "tests" not in path.parts
+    return (
+        path.name != "__init__.py" and not path.name.startswith("test_") and not path.stem.endswith("_test") and "tests" not in path.parts
+    )

@@ -41,7 +41,9 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from scripts.workflow import openhands_stage
-from spec2prod import bootstrap, cli
+from spec2prod import bootstrap
+from spec2prod.cli import output as cli_output
+from spec2prod.cli import run as cli_run
 from spec2prod.domain.candidate import TaskOutcome, TestRequest
 from spec2prod.errors import AgentUnavailableError, ExitCode, Spec2prodError
 
@@ -253,19 +255,19 @@ async def run_async_workflow(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the guide's command line: the flags of `spec2prod run`, the same report, the same exit codes."""
     parser = argparse.ArgumentParser(description="Run the spec-to-production workflow: the same as `spec2prod run`.")
-    cli.add_run_arguments(parser)
+    cli_run.add_run_arguments(parser)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     args = parser.parse_args(argv)
-    return cli.guarded(lambda: _run_and_report(args), debug=args.debug)
+    return cli_output.guarded(lambda: _run_and_report(args), debug=args.debug)
 
 
 def _run_and_report(args: argparse.Namespace) -> int:
-    console, output = cli.console(stderr=args.json), cli.report_path(args)
+    console, output = cli_output.console(stderr=args.json), cli_run.report_path(args)
     asked = {
         "spec_file": Path(args.spec),
         "component_name": args.component,
         "target_stage": args.target,
-        "config": cli.overrides(args),
+        "config": cli_run.overrides(args),
         "component_path": args.component_path,
     }
     with bootstrap.telling(console):
@@ -274,7 +276,7 @@ def _run_and_report(args: argparse.Namespace) -> int:
     if result.told is not None:
         bootstrap.summarise(result.told, console, output)
     if args.json:
-        cli.emit(bootstrap.as_text(result.to_dict()))
+        cli_output.emit(bootstrap.as_text(result.to_dict()))
     return result.exit_code
 
 

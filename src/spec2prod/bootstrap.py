@@ -31,7 +31,7 @@ from spec2prod.config.rules import coverage_goal, rules_for
 from spec2prod.config.settings import Settings, read_settings
 from spec2prod.domain.candidate import TaskOutcome, TestRequest
 from spec2prod.domain.component import Component
-from spec2prod.domain.locate import ComponentSetting, locate
+from spec2prod.domain.locate import locate
 from spec2prod.domain.plan import Mode, Plan, Stage, Target
 from spec2prod.domain.run import Refusal, Run
 from spec2prod.domain.screening import imported_names
@@ -66,6 +66,7 @@ class Request:
     async_mode: bool
     component_path: Path | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    overrides_from: str = "caller"
 
     @property
     def mode(self) -> Mode:
@@ -192,9 +193,10 @@ def prepare(request: Request, run_id: str) -> tuple[Plan, Place]:
     Raises:
         Spec2prodError: whatever is refused, with its address and the next step.
     """
-    place = place_of(request.component, request.component_path, request.overrides, run_id)
+    settings = read_settings(project_root(request.component_path), request.overrides, os.environ, overrides_from=request.overrides_from)
+    place = place_of(request.component, request.component_path, settings, run_id)
     specification = markdown.read_spec(request.spec, place.tree.root)
-    settings, target = place.settings, target_of(request.target)
+    target = target_of(request.target)
     rules = rules_for(target, settings, specification)
     asked = Promotion(
         run_id=run_id,
@@ -210,13 +212,12 @@ def prepare(request: Request, run_id: str) -> tuple[Plan, Place]:
     return plan_promotion(asked, place.component, specification, rules), place
 
 
-def place_of(name: str, component_path: Path | None, overrides: Mapping[str, Any], run_id: str) -> Place:
-    """Find the project and the component in it."""
+def place_of(name: str, component_path: Path | None, settings: Settings, run_id: str) -> Place:
+    """Find the component in its project."""
     root = project_root(component_path)
-    settings = read_settings(root, overrides, os.environ)
     tree = ProjectTree(root, run_id)
     explicit = _relative(component_path, root) if component_path is not None else None
-    configured = {each: ComponentSetting(**table.model_dump()) for each, table in settings.components.items()}
+    configured = settings.component_settings()
     found = locate(name, tree.list_files(), configured=configured, explicit=explicit, imports=lambda path: imported_names(tree.read(path) or ""))
     component = Component(
         name=name,
@@ -273,7 +274,8 @@ def dashboard(told: Run | Refusal) -> str | None:
 
 def writer_for(component_path: Path, config: Mapping[str, Any]) -> OpenHandsWriter:
     """Return a writer for a component outside of a run: the guide's generator is made of it."""
-    place = place_of(component_path.stem, component_path, config, _new_run_id())
+    settings = read_settings(project_root(component_path), config, os.environ)
+    place = place_of(component_path.stem, component_path, settings, _new_run_id())
     return _writer(place, Mode.ASYNC)
 
 
@@ -344,7 +346,8 @@ def _proxies() -> dict[str, str]:
 
 def _writer(place: Place, mode: Mode) -> OpenHandsWriter:
     from spec2prod.adapters.openhands.options import OpenHandsOptions
-    from spec2prod.adapters.openhands.writer import OpenHandsWriter, Workplace
+    from spec2prod.adapters.openhands.workplace import Workplace
+    from spec2prod.adapters.openhands.writer import OpenHandsWriter
     from spec2prod.adapters.sandbox import find_sandbox
 
     chosen = place.settings.openhands

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spec2prod.config.rules import coverage_goal, rules_for
-from spec2prod.config.schema import FindingsRule, PercentRule, RulesTable, TargetRules
+from spec2prod.config.schema import FindingsRule, VulnerabilitiesRule, PercentRule, RulesTable, TargetRules
 from spec2prod.config.settings import Settings, read_settings
 from spec2prod.domain.plan import Target
 from spec2prod.domain.specification import Specification
@@ -48,7 +48,7 @@ def test_the_defaults_are_those_of_the_promotion_page() -> None:
             "linting": ("issues <= 0", True),
             "type_checking": ("errors <= 0", True),
             "security": (security, True),
-            "vulnerabilities": ("critical <= 0, high <= 0", False),
+            "vulnerabilities": ("vulnerabilities <= 0", False),
         }
 
 
@@ -99,7 +99,7 @@ def test_settings_change_single_figures_and_say_where(tmp_path: Path) -> None:
     assert rules["security"].limits[2].origin == "pyproject.toml: tool.spec2prod.rules.staging.security.medium"
     development = told(rules_for(Target.DEVELOPMENT, settings, PLAIN))
     assert development["type_checking"] == ("errors <= 0", True)
-    assert development["vulnerabilities"] == ("critical <= 0, high <= 0", True)
+    assert development["vulnerabilities"] == ("vulnerabilities <= 0", True)
 
 
 def test_generation_aims_at_the_strictest_rule_and_80_at_least() -> None:
@@ -114,7 +114,7 @@ target_rules = st.builds(
     TargetRules,
     test_coverage=st.builds(PercentRule, percent=st.none() | percents, required=st.none() | st.booleans()),
     security=st.builds(FindingsRule, medium=st.none() | counts, low=st.none() | counts, required=st.none() | st.booleans()),
-    vulnerabilities=st.builds(FindingsRule, high=st.none() | counts),
+    vulnerabilities=st.builds(VulnerabilitiesRule, vulnerabilities=st.none() | counts),
 )
 settings_of_all_kinds = st.builds(
     Settings,

@@ -30,7 +30,7 @@ def _limit(value: str, threshold: float, origin: str) -> Limit:
     return Limit(value=value, comparison=comparison, threshold=threshold, origin=origin)
 
 
-_VULNERABILITIES = _default("vulnerabilities", required=False, critical=0, high=0)
+_VULNERABILITIES = _default("vulnerabilities", required=False, vulnerabilities=0)
 DEFAULTS: Mapping[Target, tuple[Rule, ...]] = {
     Target.DEVELOPMENT: (
         _default("test_pass_rate", percent=100),

@@ -59,6 +59,13 @@ class FindingsRule(Part):
     low: Count | None = None
 
 
+class VulnerabilitiesRule(Part):
+    """A rule on the known vulnerabilities of the environment's packages; the service gives them no severity."""
+
+    required: bool | None = None
+    vulnerabilities: Count | None = None
+
+
 class TargetRules(Part):
     """`[tool.spec2prod.rules.<target>.<gate>]`: what is given replaces the default of that figure."""
 
@@ -67,7 +74,7 @@ class TargetRules(Part):
     linting: IssuesRule = IssuesRule()
     type_checking: ErrorsRule = ErrorsRule()
     security: FindingsRule = FindingsRule()
-    vulnerabilities: FindingsRule = FindingsRule()
+    vulnerabilities: VulnerabilitiesRule = VulnerabilitiesRule()
 
 
 class RulesTable(Part):

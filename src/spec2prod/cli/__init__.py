@@ -1,0 +1,49 @@
+"""The command line: read, plan, run, report, exit. One file per command; heavy parts are imported when a command needs them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from io import TextIOWrapper
+
+from spec2prod import __version__
+from spec2prod.cli import openhands, run
+from spec2prod.cli.output import guarded
+
+_EPILOG = """\
+examples:
+  spec2prod run --spec specs/calculator_operations.md --component calculator_operations --target development
+  spec2prod run --spec specs/api.md --component api --target staging --async --enable-openhands
+  spec2prod openhands install
+
+exit codes:
+  0 promoted, 1 a gate failed, 2 usage, specification or settings, 3 pending, 4 a tool or service could not be
+  asked, 5 released, then rolled back, 124 time limit, 130 interrupted
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 loses a sign, not the report
+    args = _parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = args.command
+    return guarded(lambda: command(args), debug=args.debug)
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser = argparse.ArgumentParser(
+        prog="spec2prod",
+        description="Take a Python component from its markdown specification to production, with one truthful verdict per step.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"spec2prod {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    run.add(commands, common)
+    openhands.add(commands, common)
+    return parser

@@ -1,0 +1,65 @@
+"""What every command shares: where people read, where documents go, and how an error ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TextIO
+
+from spec2prod.errors import ExitCode, Spec2prodError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def guarded(command: Callable[[], int], *, debug: bool) -> int:
+    """Turn every error into its message, its next step and its exit code; a traceback only with `--debug`."""
+    try:
+        return command()
+    except KeyboardInterrupt:
+        return fail("interrupted", "", ExitCode.INTERRUPTED)
+    except Spec2prodError as error:
+        if debug:
+            raise
+        return fail(str(error), error.next_step, error.exit_code)
+    except Exception as error:
+        if debug:
+            raise
+        what = f"this is a bug in spec2prod: {type(error).__name__}: {error}"
+        return fail(what, "run again with --debug and report what it shows", ExitCode.COULD_NOT_ASK)
+
+
+def console(*, stderr: bool) -> Console:
+    """Return where people read: standard output, or standard error while that belongs to a document."""
+    from rich.console import Console
+
+    class Patient(Console):
+        """A console whose reader may go away (`| head`) without that changing the verdict or the exit code."""
+
+        def on_broken_pipe(self) -> None:
+            self.quiet = True
+            silence(sys.stderr if stderr else sys.stdout)
+
+    return Patient(stderr=stderr, highlight=False)
+
+
+def silence(stream: TextIO) -> None:
+    """Point a stream whose reader went away elsewhere, so that the interpreter's last flush stays quiet."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def emit(text: str) -> None:
+    """Write a document to standard output, if anybody still reads there."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence(sys.stdout)
+
+
+def fail(message: str, next_step: str, code: ExitCode) -> int:
+    """Tell an error and its next step on standard error; return the exit code."""
+    lines = [f"spec2prod: {message}"] + ([f"next: {next_step}"] if next_step else [])
+    sys.stderr.write("\n".join(lines) + "\n")
+    return code

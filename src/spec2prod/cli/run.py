@@ -1,0 +1,88 @@
+"""`spec2prod run`: the flags of a run are declared here once, and the guide's script shares them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from spec2prod.cli.output import console, emit
+
+EPILOG = """\
+The report is written to workflow_report_<component>.json (or --output) whatever happens: verdicts, timings of every
+stage, what the agent was asked and what came, each process that was started. --async lets the agent write tests while
+linter, type checker and security scanner run; without it the same steps run one after another.
+
+--enable-openhands reads LLM_MODEL, LLM_API_KEY and LLM_BASE_URL as OpenHands does; the agent server must be installed
+once: spec2prod openhands install
+"""
+TARGETS = ("development", "dev", "staging", "production")
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "run",
+        parents=[common],
+        help="run a component's specification, tests, gates and delivery",
+        description="Climb from a component's specification to its target, and report every step.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_run_arguments(parser)
+    parser.set_defaults(command=run)
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of a run once: `spec2prod run` and the guide's script share them."""
+    parser.add_argument("--spec", required=True, metavar="FILE", help="the component's markdown specification")
+    parser.add_argument("--component", required=True, metavar="NAME", help="the component's name")
+    parser.add_argument(
+        "--target", default="staging", choices=TARGETS, help="how far to climb; dev means development (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--async", dest="async_mode", action="store_true", help="let the agent write tests while other stages run, and run tools at once"
+    )
+    parser.add_argument("--enable-openhands", action="store_true", help="have the OpenHands agent write missing tests")
+    parser.add_argument("--component-path", metavar="PATH", help="where the component lies, if its name does not tell")
+    parser.add_argument("--output", metavar="FILE", help="the report (default: workflow_report_<component>.json)")
+    parser.add_argument("--coverage-threshold", type=float, metavar="PERCENT", help="override the coverage rule of this run")
+    parser.add_argument("--timeout-seconds", type=float, metavar="S", help="time limit of one module's agent task (default: 300)")
+    parser.add_argument("--no-fix", action="store_true", help="do not let the linter mend the component's files")
+    parser.add_argument("--json", action="store_true", help="print the report on stdout, and everything else on stderr")
+
+
+def overrides(args: argparse.Namespace) -> dict[str, object]:
+    """Return what the command line sets, under the guide's configuration keys."""
+    given: dict[str, object] = {}
+    if args.enable_openhands:
+        given["enable_openhands_test_generation"] = True
+    if args.coverage_threshold is not None:
+        given["coverage_threshold"] = args.coverage_threshold
+    if args.timeout_seconds is not None:
+        given["timeout_seconds"] = args.timeout_seconds
+    if args.no_fix:
+        given["auto_fix_linting"] = False
+    return given
+
+
+def report_path(args: argparse.Namespace) -> Path:
+    """Return where the report goes: the guide's file name in the current folder, unless told otherwise."""
+    safe = args.component.replace("/", "_").replace(os.sep, "_")
+    return Path(args.output or f"workflow_report_{safe}.json")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run, report, and return the exit code."""
+    from spec2prod import bootstrap
+
+    request = bootstrap.Request(
+        spec=Path(args.spec),
+        component=args.component,
+        target=args.target,
+        async_mode=args.async_mode,
+        component_path=Path(args.component_path) if args.component_path else None,
+        overrides=overrides(args),
+        overrides_from="command line",
+    )
+    return bootstrap.run_and_report(request, output=report_path(args), console=console(stderr=args.json), emit=emit if args.json else None)
