@@ -43,7 +43,7 @@ CATALOGUE = (
     Question(
         name="vulnerabilities",
         measures=("vulnerabilities",),
-        values=("critical", "high", "medium", "low"),
+        values=("vulnerabilities",),
         sentence="Does the component's environment hold packages with known vulnerabilities? pip-audit asks a public service.",
     ),
 )

@@ -1,8 +1,7 @@
 """Does the component's environment hold packages with known vulnerabilities? pip-audit asks a public service.
 
-Figures: `critical`, `high`, `medium`, `low`, as for security. pip-audit tells no severities, so that each known
-vulnerability counts as high. A package that the service does not know was not audited; where it knows none of them
-(an unreachable or private index answers like that, with exit 0), nothing was.
+Figure: `vulnerabilities`, all of them, because pip-audit tells no severities. A package that the service does not know
+was not audited; where it knows none of them (an unreachable or private index answers like that, with exit 0), nothing was.
 """
 
 from __future__ import annotations
@@ -117,7 +116,7 @@ def _measured(audited: Sequence[_Package], listed: int) -> Measurement:
     unknown = f", {listed - len(audited)} could not be audited" if listed > len(audited) else ""
     return Measurement(
         gate=VULNERABILITIES,
-        values={severity.value: float(sum(each.severity is severity for each in findings)) for severity in Severity},
+        values={"vulnerabilities": float(len(findings))},
         checked=len(audited),
         findings=findings,
         summary=f"{len(findings)} known in {plural(len(audited), 'package')}{unknown}",
