@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -182,7 +182,9 @@ class Told:
 
 def measured(gate: str, paths: Sequence[str] = (), **values: float) -> Measurement:
     """Return a measurement of one gate, with one finding a path."""
-    return Measurement(gate=gate, values=values, checked=1, findings=tuple(Finding(path=path, line=1, code="X1", message="bad") for path in paths))
+    return Measurement(
+        gate=gate, values=values, checked=1, findings=tuple(Finding(path=path, line=1, code="X1", message="bad") for path in paths)
+    )
 
 
 def unanswered(gate: str, reason: str = "tool missing") -> Unanswered:
@@ -190,7 +192,9 @@ def unanswered(gate: str, reason: str = "tool missing") -> Unanswered:
     return Unanswered(gate=gate, reason=reason, next_step=f"install {gate}")
 
 
-def ports_on(tree: FakeTree, *gates: Gate, suite: FakeSuite, linter: FakeLinter, host: FakeHost | None = None, writer: FakeWriter | None = None) -> Ports:
+def ports_on(
+    tree: FakeTree, *gates: Gate, suite: FakeSuite, linter: FakeLinter, host: FakeHost | None = None, writer: FakeWriter | None = None
+) -> Ports:
     """Put fakes together."""
     return Ports(
         journal=InMemoryJournal(),

@@ -176,9 +176,9 @@ class AsyncOpenHandsTestGenerationStage:
         modules = list(self.requests) or self._find_modules()
         if not modules:
             result.errors.append(f"No Python modules found in {self.component_path}")
-        elif await self._ready(result):
+        elif generator := await self._ready(result):
             for module in modules:
-                await self._submit(module, result)
+                await self._submit(generator, module, result)
         result.success = bool(result.submitted_tasks)
         result.outputs = {
             "component_path": str(self.component_path),
@@ -200,7 +200,7 @@ class AsyncOpenHandsTestGenerationStage:
         result.total_execution_time_ms = (time.perf_counter() - start) * 1000
         return result
 
-    async def _ready(self, result: AsyncOpenHandsStageResult) -> bool:
+    async def _ready(self, result: AsyncOpenHandsStageResult) -> OpenHandsTestGenerator | None:
         try:
             if self.generator is None:
                 self.generator = OpenHandsTestGenerator.from_env(self.component_path, self.config, self.requests)
@@ -209,13 +209,12 @@ class AsyncOpenHandsTestGenerationStage:
             result.errors.append(_sentence(error))
         except (OSError, RuntimeError) as error:  # what a caller's own generator may raise
             result.errors.append(f"OpenHands could not be started: {error}")
-        return not result.errors
+        return None if result.errors else self.generator
 
-    async def _submit(self, module: str, result: AsyncOpenHandsStageResult) -> None:
-        assert self.generator is not None
+    async def _submit(self, generator: OpenHandsTestGenerator, module: str, result: AsyncOpenHandsStageResult) -> None:
         request = self.requests.get(module)
         try:
-            result.submitted_tasks[module] = await self.generator.submit_test_generation_task(
+            result.submitted_tasks[module] = await generator.submit_test_generation_task(
                 module_path=module,
                 output_path=request.test_file if request else None,
                 coverage_threshold=self.coverage_threshold,

@@ -22,7 +22,7 @@ def _find_the_package() -> None:
     """
     sys.path.insert(0, str(_ROOT))
     try:
-        import spec2prod  # noqa: F401, PLC0415  # only whether it can be imported
+        import spec2prod  # noqa: F401  # only whether it can be imported
     except ImportError:
         own = _ROOT / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
         if own.exists() and Path(sys.prefix) != own.parent.parent:

@@ -182,7 +182,9 @@ async def promote(request: Request, *, writer: TestWriter | None = None) -> Run 
         )
     prelude = [Span(name=Stage.SPECIFICATION, start_ms=0.0, end_ms=clock.elapsed_ms())]
     with _terminated_as_interrupted():
-        run = await run_plan(plan, _ports(place, clock, writer or (_writer(place, plan.mode) if plan.generate else Nobody())), prelude=prelude)
+        run = await run_plan(
+            plan, _ports(place, clock, writer or (_writer(place, plan.mode) if plan.generate else Nobody())), prelude=prelude
+        )
     _write_page(run)
     return run
 
@@ -218,7 +220,9 @@ def place_of(name: str, component_path: Path | None, settings: Settings, run_id:
     tree = ProjectTree(root, run_id)
     explicit = _relative(component_path, root) if component_path is not None else None
     configured = settings.component_settings()
-    found = locate(name, tree.list_files(), configured=configured, explicit=explicit, imports=lambda path: imported_names(tree.read(path) or ""))
+    found = locate(
+        name, tree.list_files(), configured=configured, explicit=explicit, imports=lambda path: imported_names(tree.read(path) or "")
+    )
     component = Component(
         name=name,
         root=root,

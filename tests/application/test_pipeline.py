@@ -6,11 +6,11 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.fakes import FakeGate, FakeHost, FakeLinter, FakeSuite, FakeTree, FakeWriter, Told, measured, ports_on, unanswered
 
 from spec2prod.application.pipeline import run_plan
 from spec2prod.application.specification import Promotion, plan_promotion
 from spec2prod.domain.candidate import CandidateVerdict, TaskOutcome, TaskStatus, TestRequest
+from spec2prod.domain.command import Command, Completed
 from spec2prod.domain.component import Component
 from spec2prod.domain.plan import Mode, Plan, Stage, Target
 from spec2prod.domain.run import Run, StageResult
@@ -18,16 +18,29 @@ from spec2prod.domain.specification import Requirement, Specification
 from spec2prod.domain.suite import CaseResult, SuiteReport
 from spec2prod.domain.verdict import Answer, Comparison, Limit, Rule, Unanswered, Verdict
 from spec2prod.errors import AgentUnavailableError, ExitCode
+from tests.fakes import FakeGate, FakeHost, FakeLinter, FakeSuite, FakeTree, FakeWriter, Told, measured, ports_on, unanswered
 
 MODULE = "src/calc.py"
 SOURCE = "def add(a, b):\n    return a + b\n\n\ndef sub(a, b):\n    return a - b\n"
-PROPOSED = "from calc import add, sub\n\ndef test_add():\n    assert add(1, 2) == 3\n\ndef test_sub():\n    assert sub(2, 1) == 1\n\ndef test_idle():\n    add(1, 1)\n"
+PROPOSED = """\
+from calc import add, sub
+
+def test_add():
+    assert add(1, 2) == 3
+
+def test_sub():
+    assert sub(2, 1) == 1
+
+def test_idle():
+    add(1, 1)
+"""
 LINES = {"test_add": {2}, "test_sub": {6}, "test_idle": {2}, "test_old": {2}}
 
 
 def suite_report(component: Component, outcomes: dict[str, str] | None = None) -> SuiteReport:
     """What the suite says: the old test file runs line 2, the generated one lines 2 and 6."""
-    names = [name for file in component.tests for name in (["test_old"] if file == "tests/test_old.py" else ["test_add", "test_sub", "test_idle"])]
+    new = ["test_add", "test_sub", "test_idle"]
+    names = [name for file in component.tests for name in (["test_old"] if file == "tests/test_old.py" else new)]
     files = {"test_old": "tests/test_old.py"}
     cases = tuple(
         CaseResult(
@@ -48,10 +61,14 @@ def suite_report(component: Component, outcomes: dict[str, str] | None = None) -
 def suite_gate(outcomes: dict[str, str] | None = None) -> FakeSuite:
     def answers(component: Component) -> tuple[Answer, ...]:
         if not component.tests:
-            return tuple(Unanswered(gate=name, reason="no tests were found", no_tests=True) for name in ("test_pass_rate", "test_coverage"))
+            gates = ("test_pass_rate", "test_coverage")
+            return tuple(Unanswered(gate=gate, reason="no tests were found", no_tests=True) for gate in gates)
         report = suite_report(component, outcomes)
         passed = sum(case.outcome == "passed" for case in report.cases)
-        return (measured("test_pass_rate", percent=100 * passed / len(report.cases)), measured("test_coverage", percent=report.percent(MODULE)))
+        return (
+            measured("test_pass_rate", percent=100 * passed / len(report.cases)),
+            measured("test_coverage", percent=report.percent(MODULE)),
+        )
 
     def reports(component: Component) -> SuiteReport:
         return suite_report(component, outcomes)
@@ -60,7 +77,7 @@ def suite_gate(outcomes: dict[str, str] | None = None) -> FakeSuite:
 
 
 def clean(name: str, **values: float) -> FakeGate:
-    return FakeGate(name=name, answers=lambda _: (measured(name, **values),))
+    return FakeGate(name=name, answers=lambda _: (measured(name, (), **values),))
 
 
 def linter() -> FakeLinter:
@@ -97,7 +114,13 @@ def result_of(run: Run, stage: Stage) -> StageResult:
 def proposes(text: str | None = PROPOSED, status: TaskStatus = TaskStatus.DELIVERED, reason: str = "") -> FakeWriter:
     def brings(request: TestRequest) -> TaskOutcome:
         return TaskOutcome(
-            task_id=f"task-{request.module}", module=request.module, test_file=request.test_file, status=status, text=text, reason=reason, llm_calls=3
+            task_id=f"task-{request.module}",
+            module=request.module,
+            test_file=request.test_file,
+            status=status,
+            text=text,
+            reason=reason,
+            llm_calls=3,
         )
 
     return FakeWriter(brings)
@@ -262,17 +285,11 @@ async def test_an_auto_fix_is_shown_and_only_what_it_touched_is_asked_again() ->
     lint = FakeLinter(name="linting", answers=lint_answers)
     host = FakeHost(tree)
 
-    def fix(command: object, where: FakeTree) -> object:
+    def fix(command: Command, where: FakeTree) -> Completed:
         where.files[MODULE] = SOURCE
-        return host_completed(command)
-
-    from spec2prod.domain.command import Command, Completed
-
-    def host_completed(command: object) -> Completed:
-        assert isinstance(command, Command)
         return Completed(command=command, exit_code=0)
 
-    host.scripts["fix"] = fix  # type: ignore[assignment]  # the script's own narrow types
+    host.scripts["fix"] = fix
     run = await run_plan(a_plan(tests=("tests/test_new.py",)), ports_on(tree, suite=suite_gate(), linter=lint, host=host))
     assert "-import os" in run.diffs[MODULE]
     assert lint.asked == [(), (MODULE,)]
@@ -283,7 +300,9 @@ async def test_an_auto_fix_is_shown_and_only_what_it_touched_is_asked_again() ->
 @pytest.mark.asyncio
 async def test_deployments_are_never_called_success() -> None:
     tree = FakeTree({MODULE: SOURCE, "tests/test_new.py": PROPOSED})
-    run = await run_plan(a_plan(tests=("tests/test_new.py",), target=Target.PRODUCTION), ports_on(tree, suite=suite_gate(), linter=linter()))
+    run = await run_plan(
+        a_plan(tests=("tests/test_new.py",), target=Target.PRODUCTION), ports_on(tree, suite=suite_gate(), linter=linter())
+    )
     assert result_of(run, Stage.STAGING_DEPLOYMENT).verdict is Verdict.ERRORED
     assert run.not_run[Stage.PRODUCTION_DEPLOYMENT] == "it was not released to staging"
     assert run.exit_code is ExitCode.COULD_NOT_ASK

@@ -61,12 +61,23 @@ def test_marks_that_set_a_test_aside_are_objected_to() -> None:
 
 
 def test_tests_in_classes_are_named_as_pytest_names_them() -> None:
-    screened = screen("class TestAdd:\n    def test_one(self):\n        assert add(1, 0) == 1\n\n    async def test_two(self):\n        assert add(1, 1) == 2\n")
+    screened = screen(
+
+            "class TestAdd:\n"
+            "    def test_one(self):\n"
+            "        assert add(1, 0) == 1\n"
+            "\n"
+            "    async def test_two(self):\n"
+            "        assert add(1, 1) == 2\n"
+
+    )
     assert isinstance(screened, tuple)
     assert [each.name for each in screened] == ["TestAdd::test_one", "TestAdd::test_two"]
 
 
-@pytest.mark.parametrize(("text", "says"), [("def test_(:\n", "does not parse"), ("x = 1\n", "no test function"), ("a\0b", "does not parse")])
+@pytest.mark.parametrize(
+    ("text", "says"), [("def test_(:\n", "does not parse"), ("x = 1\n", "no test function"), ("a\0b", "does not parse")]
+)
 def test_a_file_that_holds_no_tests_is_refused_as_a_whole(text: str, says: str) -> None:
     reason = screen(text)
     assert isinstance(reason, str)
@@ -74,12 +85,37 @@ def test_a_file_that_holds_no_tests_is_refused_as_a_whole(text: str, says: str) 
 
 
 def test_rejected_tests_are_cut_out_with_their_decorators_and_nothing_else() -> None:
-    text = "import pytest\n\nVALUE = 3\n\n\n@pytest.mark.parametrize('n', [1])\ndef test_bad(n):\n    assert n\n\n\ndef test_good():\n    assert VALUE\n"
+    text = (
+        "import pytest\n"
+        "\n"
+        "VALUE = 3\n"
+        "\n"
+        "\n"
+        "@pytest.mark.parametrize('n', [1])\n"
+        "def test_bad(n):\n"
+        "    assert n\n"
+        "\n"
+        "\n"
+        "def test_good():\n"
+        "    assert VALUE\n"
+    )
     assert without(text, {"test_bad"}) == "import pytest\n\nVALUE = 3\n\n\n\n\ndef test_good():\n    assert VALUE\n"
 
 
 def test_a_class_that_has_no_test_left_goes_too() -> None:
-    text = "class TestGone:\n    def test_a(self):\n        assert f()\n\n\nclass TestKept:\n    def test_b(self):\n        assert f()\n\n    def test_c(self):\n        assert g()\n"
+    text = (
+        "class TestGone:\n"
+        "    def test_a(self):\n"
+        "        assert f()\n"
+        "\n"
+        "\n"
+        "class TestKept:\n"
+        "    def test_b(self):\n"
+        "        assert f()\n"
+        "\n"
+        "    def test_c(self):\n"
+        "        assert g()\n"
+    )
     kept = without(text, {"TestGone::test_a", "TestKept::test_c"})
     screened = screen(kept)
     assert isinstance(screened, tuple)

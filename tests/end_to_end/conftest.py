@@ -7,7 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,13 @@ class Calculator:
 
     def run(self, *extra: str, env: Mapping[str, str] | None = None, component: str = "calculator_operations") -> Ended:
         done = subprocess.run(
-            self.command(*extra, component=component), cwd=self.root, env=environment(env), capture_output=True, text=True, timeout=240, check=False
+            self.command(*extra, component=component),
+            cwd=self.root,
+            env=environment(env),
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
         )
         return Ended(done.returncode, done.stdout, done.stderr, self.report(component))
 
@@ -80,12 +87,26 @@ class Calculator:
 
     def left_behind(self) -> list[str]:
         """Processes that still work for this project: the agent server, a shell, a tool."""
-        return [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"]) if str(self.root) in " ".join(process.info["cmdline"] or ())]
+        return [
+            " ".join(process.info["cmdline"] or ())
+            for process in psutil.process_iter(["cmdline"])
+            if str(self.root) in " ".join(process.info["cmdline"] or ())
+        ]
 
 
 def environment(extra: Mapping[str, str] | None) -> dict[str, str]:
     """Our environment without a model, plus what is given."""
     return {name: value for name, value in os.environ.items() if name not in LLM} | dict(extra or {})
+
+
+def until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait for a condition: a bound on patience, not a measurement."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if holds():
+            return
+        time.sleep(0.05)
+    raise TimeoutError
 
 
 @pytest.fixture

@@ -5,19 +5,21 @@ from __future__ import annotations
 import signal
 import subprocess
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from tests.end_to_end.conftest import CALCULATOR, Calculator, environment
-from tests.end_to_end.test_run_without_agent import until
 
 from spec2prod.testing import ScriptedModel
+from tests.end_to_end.conftest import CALCULATOR, Calculator, environment, until
 
 pytestmark = pytest.mark.openhands
 
 AGENT = ("--async", "--enable-openhands")
 
 
-def test_the_agent_writes_tests_beside_the_other_stages_and_only_good_ones_are_adopted(calculator: Calculator, model: ScriptedModel) -> None:
+def test_the_agent_writes_tests_beside_the_other_stages_and_only_good_ones_are_adopted(
+    calculator: Calculator, model: ScriptedModel
+) -> None:
     before = calculator.files()
     ended = calculator.run(*AGENT, env=model.environment())
     assert ended.code == 0, ended.out + ended.err
@@ -51,7 +53,8 @@ def test_the_agent_writes_tests_beside_the_other_stages_and_only_good_ones_are_a
     ],
     ids=["no key and no model", "dead endpoint"],
 )
-def test_an_agent_that_cannot_be_asked_is_errored_and_the_run_goes_on(calculator: Calculator, _installed: None, env: dict[str, str], says: str) -> None:
+@pytest.mark.usefixtures("_installed")
+def test_an_agent_that_cannot_be_asked_is_errored_and_the_run_goes_on(calculator: Calculator, env: dict[str, str], says: str) -> None:
     before = calculator.files()
     ended = calculator.run(*AGENT, env=env)
     assert ended.code == 1
@@ -64,15 +67,19 @@ def test_an_agent_that_cannot_be_asked_is_errored_and_the_run_goes_on(calculator
 
 
 def test_a_wrong_key_is_named(calculator: Calculator, misbehaving: Any) -> None:
-    model = misbehaving(key="-".join(["the", "right", "one"]))
+    model = misbehaving(key=uuid4().hex)
     ended = calculator.run(*AGENT, env=model.environment() | {"LLM_API_KEY": "another"})
     assert ended.stage("openhands_test_generation")["verdict"] == "errored"
     assert "key" in str(ended.stage("openhands_test_generation")["errors"])
     assert model.calls == 0
 
 
-@pytest.mark.parametrize("behaviour", [{"text_only": True}, {"garbled": "body"}, {"wrong": True}, {"silent": True}, {"loops": True}], ids=str)
-def test_a_model_that_misbehaves_brings_nothing_and_breaks_nothing(calculator: Calculator, misbehaving: Any, behaviour: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "behaviour", [{"text_only": True}, {"garbled": "body"}, {"wrong": True}, {"silent": True}, {"loops": True}], ids=str
+)
+def test_a_model_that_misbehaves_brings_nothing_and_breaks_nothing(
+    calculator: Calculator, misbehaving: Any, behaviour: dict[str, Any]
+) -> None:
     before = calculator.files()
     ended = calculator.run(*AGENT, "--timeout-seconds", "12", env=misbehaving(**behaviour).environment())
     assert ended.code == 1, ended.out + ended.err
@@ -95,7 +102,13 @@ def test_a_rate_limited_model_is_waited_for(calculator: Calculator, misbehaving:
 def test_ctrl_c_while_the_agent_works_ends_in_a_report_and_leaves_nothing(calculator: Calculator, misbehaving: Any) -> None:
     model = misbehaving(silent=True)
     before = calculator.files()
-    with subprocess.Popen(calculator.command(*AGENT), cwd=calculator.root, env=environment(model.environment()), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        calculator.command(*AGENT),
+        cwd=calculator.root,
+        env=environment(model.environment()),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
         until(lambda: model.calls > 0)
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 130

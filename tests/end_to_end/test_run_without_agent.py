@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from tests.end_to_end.conftest import CALCULATOR, REPOSITORY, SPEC, Calculator, environment
+
+from tests.end_to_end.conftest import CALCULATOR, REPOSITORY, SPEC, Calculator, environment, until
 
 TESTS = """\
 import pytest
@@ -62,7 +64,9 @@ def test_no_tests_is_a_failed_gate(calculator: Calculator) -> None:
 
 
 def test_what_the_specification_asks_is_a_rule_with_its_address(tested: Calculator) -> None:
-    (tested.root / "tests" / "test_operations.py").write_text("from test_components.calculator.operations import add\n\n\ndef test_add() -> None:\n    assert add(1, 2) == 3\n")
+    (tested.root / "tests" / "test_operations.py").write_text(
+        "from test_components.calculator.operations import add\n\n\ndef test_add() -> None:\n    assert add(1, 2) == 3\n"
+    )
     ended = tested.run()
     assert ended.code == 1
     coverage = ended.gate("test_coverage")
@@ -135,8 +139,6 @@ def test_an_ambiguous_component_is_refused_with_the_list(calculator: Calculator)
 
 def test_json_puts_one_document_on_standard_output(tested: Calculator) -> None:
     ended = tested.run("--json")
-    import json
-
     assert json.loads(ended.out) == ended.report
 
 
@@ -152,7 +154,9 @@ def test_the_guides_script_does_the_same_from_the_projects_root(tested: Calculat
 
 
 def test_standard_output_that_is_closed_changes_no_exit_code(tested: Calculator) -> None:
-    with subprocess.Popen(tested.command(), cwd=tested.root, env=environment(None), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        tested.command(), cwd=tested.root, env=environment(None), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
         assert process.stdout is not None
         process.stdout.close()
         assert process.wait(timeout=120) == 0
@@ -160,11 +164,22 @@ def test_standard_output_that_is_closed_changes_no_exit_code(tested: Calculator)
 
 
 def test_ctrl_c_during_the_tests_ends_in_a_report_and_leaves_no_process(tested: Calculator) -> None:
-    (tested.root / "tests" / "test_operations.py").write_text("import pathlib\nimport time\n\n\ndef test_slow() -> None:\n    pathlib.Path('begun').touch()\n    time.sleep(120)\n    assert True\n")
-    import signal
+    (tested.root / "tests" / "test_operations.py").write_text(
 
-    with subprocess.Popen(tested.command("--async"), cwd=tested.root, env=environment(None), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        until(lambda: (tested.root / "begun").exists())
+            "import pathlib\n"
+            "import time\n"
+            "\n"
+            "\n"
+            "def test_slow() -> None:\n"
+            "    pathlib.Path('begun').touch()\n"
+            "    time.sleep(120)\n"
+            "    assert True\n"
+
+    )
+    with subprocess.Popen(
+        tested.command("--async"), cwd=tested.root, env=environment(None), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        until((tested.root / "begun").exists)
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 130
     report = tested.report()
@@ -173,18 +188,14 @@ def test_ctrl_c_during_the_tests_ends_in_a_report_and_leaves_no_process(tested: 
     assert tested.left_behind() == []
 
 
-def until(holds: object, seconds: float = 60) -> None:
-    """Wait for a condition: a bound on patience, not a measurement."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if callable(holds) and holds():
-            return
-        time.sleep(0.05)
-    raise TimeoutError
-
-
 def test_help_imports_nothing_heavy() -> None:
-    code = "import sys, contextlib\nfrom spec2prod.cli import main\nwith contextlib.suppress(SystemExit):\n    main(['run', '--help'])\nprint(sorted({'rich', 'httpx', 'pydantic', 'jinja2', 'asyncio', 'openhands'} & set(sys.modules)), file=sys.stderr)"
+    code = (
+        "import sys, contextlib\n"
+        "from spec2prod.cli import main\n"
+        "with contextlib.suppress(SystemExit):\n"
+        "    main(['run', '--help'])\n"
+        "print(sorted({'rich', 'httpx', 'pydantic', 'jinja2', 'asyncio', 'openhands'} & set(sys.modules)), file=sys.stderr)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True, cwd=Path.cwd())
     assert done.stderr.strip() == "[]"
     assert "--enable-openhands" in done.stdout

@@ -15,11 +15,24 @@ import pytest
 
 from scripts.workflow import openhands_stage
 from scripts.workflow.spec_to_production import WorkflowOrchestrator, WorkflowResult, run_async_workflow, run_workflow
+from spec2prod import bootstrap
 
 pytestmark = pytest.mark.integration
 
 SPECIFICATION = "# Test Component\n\n## Requirements\n- Doubles a number\n\n## Testing Requirements\n- Achieve 80% coverage\n"
-SOURCE = '"""A module."""\n\n\ndef double(number: int) -> int:\n    """Double a number."""\n    return 2 * number\n\n\ndef triple(number: int) -> int:\n    """Triple a number."""\n    return 3 * number\n'
+SOURCE = (
+    '"""A module."""\n'
+    "\n"
+    "\n"
+    "def double(number: int) -> int:\n"
+    '    """Double a number."""\n'
+    "    return 2 * number\n"
+    "\n"
+    "\n"
+    "def triple(number: int) -> int:\n"
+    '    """Triple a number."""\n'
+    "    return 3 * number\n"
+)
 OLD_TEST = "from component.module import double\n\n\ndef test_double() -> None:\n    assert double(2) == 4\n"
 NEW_TEST = "from component.module import triple\n\n\ndef test_triple() -> None:\n    assert triple(2) == 6\n"
 
@@ -86,7 +99,9 @@ async def test_end_to_end_async_workflow_adopts_what_earns_its_place(project: Pa
     assert result.success, result.stage_results
     assert result.execution_mode == "async"
     assert result.stages_failed == []
-    assert {"specification", "testing", "openhands_submission", "openhands_collection", "refactoring", "test_acceptance"} <= set(result.stage_timings)
+    assert {"specification", "testing", "openhands_submission", "openhands_collection", "refactoring", "test_acceptance"} <= set(
+        result.stage_timings
+    )
     adopted = result.stage_results["test_acceptance"]["outputs"]["adopted"]
     assert [(project / file).read_text() for file in adopted] == [NEW_TEST]
     assert agent.events[-1] == "stopped"
@@ -120,8 +135,6 @@ class WhenLinted:
             self.linted.set()
 
     def listening(self) -> Any:
-        from spec2prod import bootstrap
-
         return bootstrap.listening(self)
 
 
@@ -150,7 +163,12 @@ async def test_an_agent_that_fails_is_never_called_success(project: Path, employ
 
 def test_sync_and_async_do_the_same_and_differ_in_what_runs_beside_what(project: Path, employ: Callable[[Agent], Agent]) -> None:
     employ(Agent(text=None, error="nothing came"))
-    asked = {"spec_file": project / "spec.md", "component_name": "component", "target_stage": "dev", "component_path": project / "component"}
+    asked: dict[str, Any] = {
+        "spec_file": project / "spec.md",
+        "component_name": "component",
+        "target_stage": "dev",
+        "component_path": project / "component",
+    }
     config = {"enable_openhands_test_generation": True}
     sync = run_workflow(**asked, config=config)
     beside = asyncio.run(run_async_workflow(**asked, config=config))

@@ -31,7 +31,7 @@ type Told = dict[str, Any]
 class ScriptedGenerator:
     """Answers each module as told; remembers what it was asked."""
 
-    def __init__(self, answers: Callable[[str], Told] = lambda _: {"success": True}, hangs: bool = False) -> None:
+    def __init__(self, answers: Callable[[str], Told] = lambda _: {"success": True}, *, hangs: bool = False) -> None:
         self.answers, self.hangs = answers, hangs
         self.asked: list[tuple[str, str | None, float]] = []
         self.started = self.stopped = 0
@@ -89,13 +89,19 @@ def test_a_workflow_result_has_the_performance_fields_with_defaults() -> None:
     result = WorkflowResult(success=True, component_name="c", target_stage="development")
     assert result.execution_mode == "sync"
     assert result.stage_timings == {}
-    assert (result.openhands_submission_time_ms, result.openhands_collection_time_ms, result.parallel_execution_savings_ms) == (0.0, 0.0, 0.0)
+    assert (result.openhands_submission_time_ms, result.openhands_collection_time_ms, result.parallel_execution_savings_ms) == (
+        0.0,
+        0.0,
+        0.0,
+    )
 
 
 def test_a_stage_takes_its_limits_from_the_guides_keys(component_path: Path) -> None:
     default = AsyncOpenHandsTestGenerationStage(component_path)
     assert (default.coverage_threshold, default.timeout, default.poll_interval, default.generator) == (80, 300, 2.0, None)
-    told = AsyncOpenHandsTestGenerationStage(component_path, {"coverage_threshold": 90, "timeout_seconds": 60, "poll_interval_seconds": 0.5})
+    told = AsyncOpenHandsTestGenerationStage(
+        component_path, {"coverage_threshold": 90, "timeout_seconds": 60, "poll_interval_seconds": 0.5}
+    )
     assert (told.coverage_threshold, told.timeout, told.poll_interval) == (90, 60, 0.5)
 
 
@@ -167,9 +173,13 @@ def test_the_blocking_stage_submits_waits_and_stops(component_path: Path, use: C
 
 
 @pytest.mark.asyncio
-async def test_the_orchestrator_returns_tasks_and_submission_time(tmp_path: Path, component_path: Path, use: Callable[..., ScriptedGenerator]) -> None:
+async def test_the_orchestrator_returns_tasks_and_submission_time(
+    tmp_path: Path, component_path: Path, use: Callable[..., ScriptedGenerator]
+) -> None:
     use(ScriptedGenerator())
-    orchestrator = WorkflowOrchestrator(spec_file=tmp_path / "spec.md", component_name="test_component", target_stage="development", component_path=component_path)
+    orchestrator = WorkflowOrchestrator(
+        spec_file=tmp_path / "spec.md", component_name="test_component", target_stage="development", component_path=component_path
+    )
     submitted, submission_ms = await orchestrator._run_async_openhands_test_generation_stage()
     assert set(submitted.values()) == {"task-module1", "task-module2"}
     assert submission_ms > 0
@@ -190,7 +200,9 @@ async def test_the_orchestrator_uses_a_substituted_stage(tmp_path: Path, compone
 
 
 @pytest.mark.asyncio
-async def test_the_real_generator_reports_unknown_tasks_and_refuses_without_a_model(component_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_real_generator_reports_unknown_tasks_and_refuses_without_a_model(
+    component_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("LLM_MODEL", "LLM_API_KEY", "LLM_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     generator = OpenHandsTestGenerator.from_env(component_path)

@@ -134,7 +134,8 @@ class Acceptance:
         await self._mended(outcome, component)
         measured: dict[str, Measurement] = {}
         for gate in self._gates_on_tests():
-            for answer in gate.read(component, await self.session.run(Stage.ACCEPTANCE, gate, there, component, [outcome.test_file])):
+            completed = await self.session.run(Stage.ACCEPTANCE, gate, there, component, [outcome.test_file])
+            for answer in gate.read(component, completed):
                 if isinstance(answer, Measurement):
                     measured[answer.gate] = answer
         if objection := self._broken_rule(measured):
@@ -150,7 +151,8 @@ class Acceptance:
     def _gates_on_tests(self) -> tuple[Gate, ...]:
         ruled = {rule.gate for rule in self.session.plan.rules}
         gates = self.session.ports.gates.values()
-        return tuple(gate for gate in gates if gate.reads_tests and gate.name != self.session.ports.suite.name and ruled & set(gate.measures))
+        others = (gate for gate in gates if gate.name != self.session.ports.suite.name)
+        return tuple(gate for gate in others if gate.reads_tests and ruled & set(gate.measures))
 
     def _broken_rule(self, measured: Mapping[str, Measurement]) -> str:
         for rule in self.session.plan.rules:
@@ -212,22 +214,35 @@ class Acceptance:
         for module, lines in gained.items():
             self._covered.setdefault(module, set()).update(lines)
         words = "; ".join(f"{module} line{'s' if len(lines) > 1 else ''} {_ranges(lines)}" for module, lines in sorted(gained.items()))
-        own = tuple(sorted(gained.get(outcome.module, set())))
-        self._record(outcome, name, CandidateVerdict.ACCEPTED, "coverage", f"it is the first to run {words}", own)
+        self._record(
+            Candidate(
+                module=outcome.module,
+                test_file=outcome.test_file,
+                name=name,
+                verdict=CandidateVerdict.ACCEPTED,
+                filter="coverage",
+                reason=f"it is the first to run {words}",
+                gained=tuple(sorted(gained.get(outcome.module, set()))),
+            )
+        )
 
     def _reject(self, outcome: TaskOutcome, names: Iterable[str], decided_by: str, reason: str) -> None:
         for name in names:
-            self._record(outcome, name, CandidateVerdict.REJECTED, decided_by, reason)
-
-    def _record(
-        self, outcome: TaskOutcome, name: str, verdict: CandidateVerdict, decided_by: str, reason: str, gained: tuple[int, ...] = ()
-    ) -> None:
-        self.candidates.append(
-            Candidate(
-                module=outcome.module, test_file=outcome.test_file, name=name, verdict=verdict, filter=decided_by, reason=reason, gained=gained
+            self._record(
+                Candidate(
+                    module=outcome.module,
+                    test_file=outcome.test_file,
+                    name=name,
+                    verdict=CandidateVerdict.REJECTED,
+                    filter=decided_by,
+                    reason=reason,
+                )
             )
-        )
-        self.session.tell("candidate", Stage.ACCEPTANCE, f"{verdict} {name or outcome.test_file}: {reason}")
+
+    def _record(self, candidate: Candidate) -> None:
+        self.candidates.append(candidate)
+        told = f"{candidate.verdict} {candidate.name or candidate.test_file}: {candidate.reason}"
+        self.session.tell("candidate", Stage.ACCEPTANCE, told)
 
     def _withdraw(self, test_file: str, decided_by: str, reason: str) -> None:
         """Turn what was accepted of one file into rejections."""
@@ -255,7 +270,13 @@ def _objection(cases: tuple[CaseResult, ...]) -> str:
     return f"it {_PAST[bad.outcome]}" + (f": {bad.message.splitlines()[0]}" if bad.message else "") if bad else ""
 
 
-_PAST = {"failed": "failed", "error": "could not be set up", "skipped": "skipped itself", "xfailed": "failed as expected", "xpassed": "passed unexpectedly"}
+_PAST = {
+    "failed": "failed",
+    "error": "could not be set up",
+    "skipped": "skipped itself",
+    "xfailed": "failed as expected",
+    "xpassed": "passed unexpectedly",
+}
 
 
 def _ranges(lines: Iterable[int]) -> str:

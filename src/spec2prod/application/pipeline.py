@@ -15,7 +15,7 @@ from spec2prod.application.specification import specification_result
 from spec2prod.domain.plan import Mode, Plan, Stage
 from spec2prod.domain.run import Run, StageResult
 from spec2prod.domain.timeline import Span
-from spec2prod.domain.verdict import Judgement, Verdict
+from spec2prod.domain.verdict import Judgement
 
 _GATES = (*testing.GATES, *refactoring.GATES)
 _DEPLOYMENTS = (Stage.STAGING_DEPLOYMENT, Stage.PRODUCTION_DEPLOYMENT)

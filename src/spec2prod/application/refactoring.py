@@ -29,9 +29,7 @@ async def measure(session: Session) -> None:
 def result(session: Session) -> StageResult:
     """Judge the stage on the final tree."""
     gates = session.judged(GATES)
-    return StageResult(
-        stage=Stage.REFACTORING, verdict=stage_verdict(gates), gates=gates, outputs={"auto_fixed": sorted(session.diffs)}
-    )
+    return StageResult(stage=Stage.REFACTORING, verdict=stage_verdict(gates), gates=gates, outputs={"auto_fixed": sorted(session.diffs)})
 
 
 async def _ask(session: Session, gate: Gate) -> None:
@@ -48,7 +46,9 @@ async def _mend(session: Session) -> None:
         return
     faulty = sorted({finding.path for finding in evidence.answer.findings})
     before = {path: tree.read(path) or "" for path in faulty}
-    fix = session.ports.journal.step(f"{Stage.REFACTORING}:fix:{evidence.digest[:12]}", session.ports.host.run, linter.fix(session.component, faulty))
+    fix = session.ports.journal.step(
+        f"{Stage.REFACTORING}:fix:{evidence.digest[:12]}", session.ports.host.run, linter.fix(session.component, faulty)
+    )
     await session.timed(Stage.REFACTORING, "auto_fix", fix)
     touched = [path for path in faulty if (tree.read(path) or "") != before[path]]
     for path in touched:

@@ -135,7 +135,9 @@ class Session:
 
     def _tell_measured(self, stage: Stage, name: str) -> None:
         for judgement in self.judged([name]):
-            self.tell("gate", stage, f"{name}: {judgement.measured}" + (f" ({judgement.reason})" if judgement.reason else ""), judgement.verdict)
+            self.tell(
+                "gate", stage, f"{name}: {judgement.measured}" + (f" ({judgement.reason})" if judgement.reason else ""), judgement.verdict
+            )
 
 
 async def _as_coroutine[T](call: Callable[[], Awaitable[T]]) -> T:

@@ -57,7 +57,8 @@ def plan_promotion(asked: Promotion, component: Component, specification: Specif
 def specification_result(specification: Specification) -> StageResult:
     """Tell what was read; lines that look like promises but were not read are a warning, never silence."""
     unread = tuple(
-        f"{specification.path}:{line}: looks like a requirement, but stands outside the requirement sections" for line in specification.unread
+        f"{specification.path}:{line}: looks like a requirement, but stands outside the requirement sections"
+        for line in specification.unread
     )
     return StageResult(
         stage=Stage.SPECIFICATION,

@@ -126,7 +126,11 @@ def _is_swallowed(node: ast.AST) -> bool:
     """Whether a `try` holds an assertion and a handler that catches AssertionError without raising again."""
     if not isinstance(node, ast.Try) or not any(isinstance(each, ast.Assert) for part in node.body for each in ast.walk(part)):
         return False
-    return any(_catches_assertions(each) and not any(isinstance(inner, ast.Raise | ast.Assert) for inner in ast.walk(each)) for each in node.handlers)
+    return any(_catches_assertions(handler) and not _fails_itself(handler) for handler in node.handlers)
+
+
+def _fails_itself(handler: ast.ExceptHandler) -> bool:
+    return any(isinstance(each, ast.Raise | ast.Assert) for each in ast.walk(handler))
 
 
 def _catches_assertions(handler: ast.ExceptHandler) -> bool:
@@ -142,4 +146,5 @@ def imported_names(text: str) -> frozenset[str]:
         return frozenset()
     plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     froms = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
-    return frozenset(plain | {f"{node.module}" for node in froms} | {f"{node.module}.{alias.name}" for node in froms for alias in node.names})
+    members = {f"{node.module}.{alias.name}" for node in froms for alias in node.names}
+    return frozenset(plain | {str(node.module) for node in froms} | members)

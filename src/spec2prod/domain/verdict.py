@@ -210,9 +210,7 @@ def _figures(measurement: Measurement) -> str:
 
 def stage_verdict(gates: Iterable[Judgement]) -> Verdict:
     """Return a stage's verdict: the worst of its gates, where an optional gate can at most warn."""
-    return worst(
-        Verdict.WARNED if gate.verdict is Verdict.ERRORED and not gate.required else gate.verdict for gate in gates
-    )
+    return worst(Verdict.WARNED if gate.verdict is Verdict.ERRORED and not gate.required else gate.verdict for gate in gates)
 
 
 def remeasured(old: Measurement, new: Measurement, touched: Collection[str]) -> Measurement:

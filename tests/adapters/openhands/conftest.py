@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pytest
 from spec2prod.adapters.openhands.environment import Environment, find
 from spec2prod.adapters.openhands.writer import Workplace
 from spec2prod.adapters.sandbox import Sandbox, find_sandbox
+from spec2prod.application.ports import Tree
 from spec2prod.domain.candidate import TestRequest
 
 MODULE = "src/shop/prices.py"
@@ -89,9 +90,18 @@ def sandbox() -> Sandbox:
 
 
 @pytest.fixture
+def tree_of() -> Callable[[Path, Path], Tree]:
+    """Return what makes a tree of a folder, and of one for its copies."""
+    return FolderTree
+
+
+@pytest.fixture
 def workplace(project: Path, tmp_path: Path, sandbox: Sandbox) -> Workplace:
     """Return a run's folders, without an agent server."""
     run_folder = tmp_path / "project" / ".spec2prod" / "runs" / "r1"
     (run_folder / "workspaces").mkdir(parents=True)
     tree = FolderTree(project, run_folder / "workspaces")
-    return Workplace(run_id="r1", run_folder=run_folder, tree=tree, interpreter=Path(sys.executable), environment=None, box=sandbox)
+    # A run has an ID of its own: two with one ID would share their conversations on a shared server, as they should.
+    return Workplace(
+        run_id=tmp_path.name, run_folder=run_folder, tree=tree, interpreter=Path(sys.executable), environment=None, box=sandbox
+    )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
+import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
@@ -23,6 +24,7 @@ from spec2prod.adapters.openhands.target import interpreter_folders
 from spec2prod.adapters.openhands.workplace import Workplace
 from spec2prod.adapters.openhands.writer import OpenHandsWriter
 from spec2prod.adapters.sandbox import find_sandbox
+from spec2prod.application.ports import Tree
 from spec2prod.domain.candidate import TaskOutcome, TaskStatus, TestRequest
 from spec2prod.testing.endpoint import ScriptedModel
 from spec2prod.testing.script import Behaviour, Script, parse_script
@@ -70,7 +72,9 @@ class Bench:
         """Give a writer for this model, and stop it."""
         given = {"api_key": "not-a-real-one", "base_url": model.base_url, "input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6}
         settings = OpenHandsOptions(
-            **{"model": model.model, "server_url": self.server.url, "server_key": self.server.key, "llm_retry_wait_s": 0.2} | given | options  # type: ignore[arg-type]
+            **{"model": model.model, "server_url": self.server.url, "server_key": self.server.key, "llm_retry_wait_s": 0.2}
+            | given
+            | options  # type: ignore[arg-type]
         )
         writer = OpenHandsWriter(settings, self.place)
         try:
@@ -133,7 +137,9 @@ async def test_the_agent_writes_a_test_runs_it_and_nothing_is_left_of_it(
 
 @pytest.mark.asyncio
 async def test_several_modules_are_written_at_once(bench: Bench, request_for_prices: TestRequest) -> None:
-    requests = [replace(request_for_prices, module=f"src/shop/m{n}.py", dotted=f"shop.m{n}", test_file=f"tests/test_m{n}.py") for n in range(4)]
+    requests = [
+        replace(request_for_prices, module=f"src/shop/m{n}.py", dotted=f"shop.m{n}", test_file=f"tests/test_m{n}.py") for n in range(4)
+    ]
     for request in requests:
         (bench.place.tree.root / request.module).write_text("VALUE = 1\n")
     with ScriptedModel(_script(_WRITE, _FINISH)) as model:
@@ -254,8 +260,9 @@ async def test_stopping_ends_a_running_conversation(bench: Bench, request_for_pr
         async with bench.writer(model) as writer:
             ids = await writer.submit([request_for_prices])
             workspaces = bench.place.run_folder / "workspaces"
-            while not list(workspaces.glob("*/begun")):
-                await asyncio.sleep(0.05)
+            async with asyncio.timeout(60):
+                while not list(workspaces.glob("*/begun")):  # noqa: ASYNC110 - a file is the only sign
+                    await asyncio.sleep(0.05)
             await writer.stop()
             outcome = await writer.outcome(ids[request_for_prices.module])
     assert outcome.status is TaskStatus.CANCELLED
@@ -276,11 +283,24 @@ async def test_a_finished_conversation_is_not_paid_twice(bench: Bench, request_f
 
 
 @pytest.mark.asyncio
-async def test_a_server_with_another_key_or_another_disk_is_told(
-    bench: Bench, request_for_prices: TestRequest, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+async def test_a_server_that_does_not_know_our_key_is_told(bench: Bench, request_for_prices: TestRequest) -> None:
     with ScriptedModel(_script(_WRITE)) as model:
         refused = await bench.ask(model, request_for_prices, server_key="-".join(("some", "other")))
     assert refused.status is TaskStatus.ERRORED
     assert "refused us (401)" in refused.reason
-    assert os.fspath(tmp_path_factory.getbasetemp())
+
+
+@pytest.mark.skipif(not find_sandbox().available, reason="every folder of this machine is in reach without a sandbox")
+@pytest.mark.asyncio
+async def test_a_server_that_does_not_see_our_files_is_told(
+    bench: Bench, request_for_prices: TestRequest, tree_of: Callable[[Path, Path], Tree]
+) -> None:
+    """The shared server sees nothing of /tmp but the tests' own folder: a run elsewhere in /tmp is on another disk for it."""
+    with TemporaryDirectory() as elsewhere, ScriptedModel(_script(_WRITE)) as model:
+        shutil.copytree(bench.place.tree.root, Path(elsewhere) / "project", ignore=shutil.ignore_patterns(".spec2prod"))
+        moved = tree_of(Path(elsewhere) / "project", Path(elsewhere) / "copies")
+        place = replace(bench.place, run_folder=Path(elsewhere) / "run", tree=moved)
+        outcome = await Bench(bench.server, place).ask(model, request_for_prices)
+        assert model.calls == 0
+    assert outcome.status is TaskStatus.ERRORED
+    assert "does not see" in outcome.reason

@@ -38,7 +38,13 @@ def _model(options: OpenHandsOptions) -> dict[str, Any]:
         "retry_min_wait": 1,
         "retry_max_wait": 2,
         "max_output_tokens": options.max_output_tokens,
-        "input_cost_per_token": options.input_cost_per_token,
-        "output_cost_per_token": options.output_cost_per_token,
+        **_prices(options),
     }
     return {name: value for name, value in wanted.items() if value is not None}
+
+
+def _prices(options: OpenHandsOptions) -> dict[str, float]:
+    """Return both prices or none: the server counts no money at all where only one is given (measured)."""
+    if options.input_cost_per_token is None and options.output_cost_per_token is None:
+        return {}
+    return {"input_cost_per_token": options.input_cost_per_token or 0.0, "output_cost_per_token": options.output_cost_per_token or 0.0}
