@@ -20,7 +20,7 @@ from markdown_it import MarkdownIt
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 # Known to every reader's machine; what they do is not ours to check.
-OTHERS_PROGRAMS = {"cat", "cd", "cp", "export", "git", "jq", "ls", "mkdir", "unset"}
+OTHERS_PROGRAMS = {"cat", "cd", "cp", "export", "git", "jq", "ls", "mkdir", "pip", "unset"}
 FREE_TEXT = {"text", "mermaid", "markdown"}
 
 
