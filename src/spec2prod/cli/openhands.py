@@ -13,15 +13,15 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: a
     openhands = commands.add_parser("openhands", help="install and look after the agent server").add_subparsers(
         title="commands", required=True, metavar="COMMAND"
     )
-    install = openhands.add_parser(
+    install_parser = openhands.add_parser(
         "install",
         parents=[common],
         help="build the agent server's own environment (about 200 packages, 750 MB)",
         description="Build the agent server's own locked environment in your cache directory; nothing else is touched.",
     )
-    install.set_defaults(command=install)
-    status = openhands.add_parser("status", parents=[common], help="tell whether the agent server is installed, and where")
-    status.set_defaults(command=status)
+    install_parser.set_defaults(command=install)
+    status_parser = openhands.add_parser("status", parents=[common], help="tell whether the agent server is installed, and where")
+    status_parser.set_defaults(command=status)
 
 
 def install(args: argparse.Namespace) -> int:
