@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from spec2prod.domain.specification import Requirement, Specification
+from spec2prod.domain.specification import DRAFT_MARK, Requirement, Specification
 from spec2prod.errors import SpecificationError
 
 # A list inside a list takes two levels; beyond fifty lists, lines are counted as unread.
@@ -120,6 +120,7 @@ def parse_spec(text: str, path: str) -> Specification:
         coverage_target=target,
         coverage_target_line=target_line,
         unread=_unread(lines, reading.read_lines | set(range(front)) | _unreadable(tokens)),
+        draft_line=next((number for number, line in enumerate(lines, start=1) if line.lstrip("> *_").startswith(DRAFT_MARK)), 0),
     )
 
 

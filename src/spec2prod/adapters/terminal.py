@@ -108,7 +108,7 @@ def _say(console: Console, text: Text) -> None:
 
 
 def _run(run: Run, console: Console) -> None:
-    for tell in (_gates, _stages_without_gates, _generation, _candidates, _timing, _next_steps):
+    for tell in (_gates, _waivers, _stages_without_gates, _generation, _candidates, _timing, _next_steps):
         tell(run, console)
 
 
@@ -133,6 +133,12 @@ def _gates(run: Run, console: Console) -> None:
         optional = "" if gate.required else " (optional)"
         table.add_row(str(stage), gate.gate + optional, Text.assemble(_worded(gate.verdict)), Text(_found(gate)), Text(_needed(gate)))
     console.print(table)
+
+
+def _waivers(run: Run, console: Console) -> None:
+    """Tell every waiver that was given for a gate that says no: whose, until when, why, or why it does not count."""
+    for gate in (gate for result in run.stages for gate in result.gates if gate.waiver):
+        _say(console, Text.assemble(_sign(gate.verdict), f" {gate.gate}: {gate.waiver}" + (f" ({gate.reason})" if gate.reason else "")))
 
 
 def _found(gate: Judgement) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import date
 
 from spec2prod.application.ports import Event, Gate, Ports, Suite, Tree
 from spec2prod.domain.candidate import TaskOutcome
@@ -125,7 +126,11 @@ class Session:
         """Judge the named gates on the tree as it is; evidence for another tree counts for nothing."""
         fresh = {name for gate in self.ports.gates.values() if self.is_fresh(gate) for name in gate.measures}
         rules = (rule for rule in self.plan.rules if rule.gate in stage_gates)
-        return tuple(judge(rule, self.evidence.get(rule.gate) if rule.gate in fresh else None) for rule in rules)
+        today = date.fromisoformat(self.ports.clock.now()[: len("2026-01-01")])
+        return tuple(
+            judge(rule, self.evidence.get(rule.gate) if rule.gate in fresh else None, waivers=self.plan.waivers, today=today)
+            for rule in rules
+        )
 
     def _unsettled(self, gate: Gate) -> None:
         digest = self.ports.tree.digest(self.scope(gate, self.component))

@@ -10,6 +10,8 @@ from spec2prod.domain.plan import Mode, Plan, Stage, Target
 from spec2prod.domain.run import StageResult
 from spec2prod.domain.specification import Specification
 from spec2prod.domain.verdict import Rule, Verdict
+from spec2prod.domain.waiver import Waiver
+from spec2prod.errors import SpecificationError
 
 _CLIMB = {
     Target.DEVELOPMENT: (),
@@ -31,10 +33,21 @@ class Promotion:
     coverage_goal: float
     model: str = ""
     scripted_model: bool = False
+    waivers: tuple[Waiver, ...] = ()
 
 
 def plan_promotion(asked: Promotion, component: Component, specification: Specification, rules: Sequence[Rule]) -> Plan:
-    """Lay out the climb. A longer one extends the plan of a shorter one (law 7)."""
+    """Lay out the climb. A longer one extends the plan of a shorter one (law 7).
+
+    Raises:
+        SpecificationError: where a draft is to be released: nobody has promised anything yet.
+    """
+    if specification.draft_line and asked.target is not Target.DEVELOPMENT:
+        raise SpecificationError(
+            f"is a draft that nobody has confirmed, and {asked.target} needs a promise",
+            where=f"{specification.path}:{specification.draft_line}",
+            next_step="Say in it what the component promises, then delete that line; --target development judges a draft too.",
+        )
     generation = (Stage.GENERATION,) if asked.generate else ()
     acceptance = (Stage.ACCEPTANCE,) if asked.generate else ()
     return Plan(
@@ -51,6 +64,7 @@ def plan_promotion(asked: Promotion, component: Component, specification: Specif
         coverage_goal=asked.coverage_goal,
         model=asked.model,
         scripted_model=asked.scripted_model,
+        waivers=tuple(waiver for waiver in asked.waivers if waiver.covers(waiver.gate, component.name)),
     )
 
 
@@ -60,10 +74,11 @@ def specification_result(specification: Specification) -> StageResult:
         f"{specification.path}:{line}: looks like a requirement, but stands outside the requirement sections"
         for line in specification.unread
     )
+    warnings = (*_unconfirmed(specification), *unread)
     return StageResult(
         stage=Stage.SPECIFICATION,
-        verdict=Verdict.WARNED if unread else Verdict.PASSED,
-        errors=unread,
+        verdict=Verdict.WARNED if warnings else Verdict.PASSED,
+        errors=warnings,
         outputs={
             "title": specification.title,
             "requirements": len(specification.requirements),
@@ -71,3 +86,9 @@ def specification_result(specification: Specification) -> StageResult:
             "coverage_target": specification.coverage_target,
         },
     )
+
+
+def _unconfirmed(specification: Specification) -> tuple[str, ...]:
+    if not specification.draft_line:
+        return ()
+    return (f"{specification.path}:{specification.draft_line}: is a draft: say what the component promises, then delete that line",)

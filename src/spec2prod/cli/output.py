@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+_PIPED_WIDTH = 120  # columns where nobody says how many there are: a log, a pipe
+
+
 def guarded(command: Callable[[], int], *, debug: bool) -> int:
     """Turn every error into its message, its next step and its exit code; a traceback only with `--debug`."""
     try:
@@ -41,7 +44,8 @@ def console(*, stderr: bool) -> Console:
             self.quiet = True
             silence(sys.stderr if stderr else sys.stdout)
 
-    return Patient(stderr=stderr, highlight=False)
+    piped = not (sys.stderr if stderr else sys.stdout).isatty()
+    return Patient(stderr=stderr, highlight=False, width=_PIPED_WIDTH if piped and "COLUMNS" not in os.environ else None)
 
 
 def silence(stream: TextIO) -> None:

@@ -12,7 +12,7 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from posixpath import basename, commonpath, dirname, normpath
 
@@ -40,7 +40,10 @@ class ComponentSetting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """Where a component lies. The fields mean what `Component`'s do; every path is relative to the project."""
+    """Where a component lies. The fields mean what `Component`'s do; every path is relative to the project.
+
+    `rule` and `tests_rule` say by which rule it and its tests were found.
+    """
 
     name: str
     source: str
@@ -48,6 +51,8 @@ class Found:
     modules: tuple[str, ...]
     tests: tuple[str, ...]
     tests_folder: str
+    rule: str = field(default="", compare=False)
+    tests_rule: str = field(default="", compare=False)
 
 
 class Layout:
@@ -149,11 +154,13 @@ def locate(
     layout = Layout(files)
     setting = (configured or {}).get(name)
     if explicit is not None:
-        source = _stated(layout, explicit, f"component {name}")
+        source, rule = _stated(layout, explicit, f"component {name}"), f"--component-path {explicit}"
     elif setting:
-        source = _stated(layout, setting.path, f"tool.spec2prod.components.{name}.path")
+        where = f"tool.spec2prod.components.{name}.path"
+        source, rule = _stated(layout, setting.path, where), where
     else:
         source = _by_convention(layout, name)
+        rule = f"its place, {source}" if source in _plain_places(name) else f"its name: the only import path that ends in {name}"
     modules = layout.inside(source)
     tests = _expanded(layout, name, setting.tests) if setting and setting.tests else _tests(layout, name, source, imports)
     return Found(
@@ -163,6 +170,8 @@ def locate(
         modules=modules,
         tests=tests,
         tests_folder=_tests_folder(layout, source, tests),
+        rule=rule,
+        tests_rule=f"tool.spec2prod.components.{name}.tests" if setting and setting.tests else "what their names say, and what they import",
     )
 
 
@@ -197,7 +206,7 @@ def _stated(layout: Layout, path: str, where: str) -> str:
 
 def _by_convention(layout: Layout, name: str) -> str:
     plain = re.fullmatch(r"\w[\w.-]*", name) is not None and name != "src"
-    for source in (f"src/{name}", f"src/{name}.py", name, f"{name}.py") if plain else ():
+    for source in _plain_places(name) if plain else ():
         if source in layout.modules or (source not in layout.present and layout.inside(source)):
             return source
     wanted = _normal(name)
@@ -212,6 +221,10 @@ def _by_convention(layout: Layout, name: str) -> str:
     looked = f"src/{name}/, src/{name}.py, {name}/, {name}.py, and a package or module whose dotted path ends in {name}"
     step = f"Give its path with --component-path, or in [tool.spec2prod.components.{name}].{_near(layout, wanted)}"
     raise ComponentNotFoundError(f"no component {name}; looked for {looked}", where=f"component {name}", next_step=step)
+
+
+def _plain_places(name: str) -> tuple[str, ...]:
+    return (f"src/{name}", f"src/{name}.py", name, f"{name}.py")
 
 
 def _outermost(layout: Layout, candidates: Collection[str]) -> tuple[str, ...]:

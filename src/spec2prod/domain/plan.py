@@ -8,6 +8,7 @@ from enum import StrEnum
 from spec2prod.domain.component import Component
 from spec2prod.domain.specification import Specification
 from spec2prod.domain.verdict import Rule
+from spec2prod.domain.waiver import Waiver
 
 
 class Target(StrEnum):
@@ -52,6 +53,7 @@ class Plan:
     mode: Mode
     stages: tuple[Stage, ...]
     rules: tuple[Rule, ...]
+    waivers: tuple[Waiver, ...] = ()
     generate: bool
     generation_required: bool
     auto_fix: bool

@@ -9,6 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+DRAFT_MARK = "Draft by spec2prod init"
+"""How a line begins that marks a specification as a draft: it was made from the code, and promises nothing yet."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
     """One promise. `id` is the author's (`REQ-1`) or derived from the text, so that reordering keeps it.
@@ -28,7 +32,8 @@ class Specification:
 
     `coverage_target` is in percent; None where the author asked for none. `unread` holds the addresses
     (1-based lines) of lines that look like requirements outside the parsed sections: a parser that silently
-    sees fewer promises than a reader would is the known trap.
+    sees fewer promises than a reader would is the known trap. `draft_line` is the line that marks a draft, 0 where
+    none does.
     """
 
     path: str
@@ -39,6 +44,7 @@ class Specification:
     coverage_target: float | None = None
     coverage_target_line: int = 0
     unread: tuple[int, ...] = ()
+    draft_line: int = 0
 
 
 def render_spec(specification: Specification) -> str:

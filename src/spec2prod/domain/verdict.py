@@ -9,7 +9,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
+
+from spec2prod.domain.waiver import Waiver, chosen, objection
 
 
 class Verdict(StrEnum):
@@ -139,16 +142,23 @@ class Limit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What a target asks of a gate: every limit must hold. An optional gate that says no is `warned`."""
+    """What a target asks of a gate: every limit must hold. An optional gate that says no is `warned`.
+
+    Only a `waivable` gate's "no" can be waived.
+    """
 
     gate: str
     limits: tuple[Limit, ...]
     required: bool = True
+    waivable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """A rule put to the evidence: one gate's verdict, with the measured and the needed side by side."""
+    """A rule put to the evidence: one gate's verdict, with the measured and the needed side by side.
+
+    `waiver` is one sentence about the waiver that was given for it: who, until when, why; or why it does not count.
+    """
 
     gate: str
     verdict: Verdict
@@ -157,29 +167,45 @@ class Judgement:
     needed: str
     required: bool
     next_step: str = ""
+    waiver: str = ""
     evidence: Evidence | None = field(default=None)
 
 
-def judge(rule: Rule, evidence: Evidence | None) -> Judgement:
+def judge(rule: Rule, evidence: Evidence | None, *, waivers: Iterable[Waiver] = (), today: date = date.max) -> Judgement:
     """Judge one gate.
 
     No evidence, or an answer that could not be had, is `errored`; a broken limit is `failed`; both become
     visible but not blocking for an optional gate (`failed` turns into `warned`, `errored` stays `errored`).
+    A waiver that holds `today` turns the "no" of a waivable gate into `waived`, and nothing else; one that does not
+    count is told, never used. Without a day no waiver holds.
     """
     needed = ", ".join(f"{limit} ({limit.origin})" for limit in rule.limits)
     verdict, reason, measured, next_step = _read(rule, evidence.answer if evidence else None)
+    waived, waiver = _waived(rule, verdict, chosen(waivers, rule.gate), today)
     if verdict is Verdict.FAILED and not rule.required:
         verdict = Verdict.WARNED
     return Judgement(
         gate=rule.gate,
-        verdict=verdict,
+        verdict=Verdict.WAIVED if waived else verdict,
         reason=reason,
         measured=measured,
         needed=needed,
         required=rule.required,
         next_step=next_step,
+        waiver=waiver,
         evidence=evidence,
     )
+
+
+def _waived(rule: Rule, verdict: Verdict, waiver: Waiver | None, today: date) -> tuple[bool, str]:
+    """Return whether a waiver counts, and the sentence about it; a gate that says yes needs none."""
+    if waiver is None or verdict is Verdict.PASSED:
+        return False, ""
+    if verdict is Verdict.ERRORED:
+        return False, f"the waiver by {waiver.approver} does not count: a gate that could not be asked is not waived"
+    if against := objection(waiver, today, waivable=rule.waivable):
+        return False, f"the waiver by {waiver.approver} does not count: {against}"
+    return True, str(waiver)
 
 
 def _read(rule: Rule, answer: Answer | None) -> tuple[Verdict, str, str, str]:

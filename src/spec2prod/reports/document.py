@@ -6,6 +6,7 @@ variable, no key, no output of a tool can slip into a report. Times are millisec
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
@@ -67,7 +68,7 @@ class Evidence(Part):
 
 
 class Judgement(Part):
-    """One gate's verdict."""
+    """One gate's verdict; `waiver` tells of the waiver that was given for it, whether or not it counts."""
 
     gate: str
     verdict: Verdict
@@ -76,6 +77,7 @@ class Judgement(Part):
     needed: str
     required: bool
     next_step: str
+    waiver: str
     evidence: Evidence | None
 
 
@@ -102,7 +104,7 @@ class Requirement(Part):
 
 
 class Specification(Part):
-    """What the component promises; `unread` are lines that look like promises and were not read."""
+    """What the component promises; `unread` are lines that look like promises and were not read, `draft_line` marks a draft."""
 
     path: str
     title: str
@@ -112,6 +114,7 @@ class Specification(Part):
     coverage_target: float | None
     coverage_target_line: int
     unread: tuple[int, ...]
+    draft_line: int
 
 
 class Component(Part):
@@ -140,6 +143,17 @@ class Rule(Part):
     gate: str
     limits: tuple[Limit, ...]
     required: bool
+    waivable: bool
+
+
+class Waiver(Part):
+    """A "no" that somebody took the responsibility for; `expires` is the last day on which it holds."""
+
+    gate: str
+    reason: str
+    approver: str
+    expires: date
+    component: str
 
 
 class Plan(Part):
@@ -152,6 +166,7 @@ class Plan(Part):
     mode: Mode
     stages: tuple[Stage, ...]
     rules: tuple[Rule, ...]
+    waivers: tuple[Waiver, ...]
     generate: bool
     generation_required: bool
     auto_fix: bool

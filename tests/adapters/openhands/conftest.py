@@ -1,60 +1,24 @@
-"""A small project on disk, its real copies, and the real agent server where it is installed."""
+"""A small project on disk, and the real agent server where it is installed."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
 import pytest
 
 from spec2prod.adapters.openhands.environment import Environment, find
-from spec2prod.adapters.openhands.writer import Workplace
+from spec2prod.adapters.openhands.workplace import Workplace
 from spec2prod.adapters.sandbox import Sandbox, find_sandbox
-from spec2prod.application.ports import Tree
+from spec2prod.adapters.tree import ProjectTree
 from spec2prod.domain.candidate import TestRequest
 
 MODULE = "src/shop/prices.py"
 TEST_FILE = "tests/test_prices_generated.py"
 CODE = '"""Prices."""\n\n\ndef total(prices: list[int]) -> int:\n    """Return the sum."""\n    return sum(prices)\n'
-
-
-@dataclass(frozen=True)
-class FolderTree:
-    """A `Tree` over a real folder; copies are made with `shutil`."""
-
-    root: Path
-    copies: Path
-
-    def digest(self, paths: Collection[str]) -> str:
-        """Not needed here."""
-        raise NotImplementedError(paths)
-
-    def read(self, path: str) -> str | None:
-        """Return a file's text."""
-        file = self.root / path
-        return file.read_text() if file.is_file() else None
-
-    def exists(self, path: str) -> bool:
-        """Whether something stands there."""
-        return (self.root / path).exists()
-
-    async def copy(self, name: str) -> FolderTree:
-        """Copy the whole folder."""
-        shutil.copytree(self.root, self.copies / name, ignore=shutil.ignore_patterns(".spec2prod"))
-        return FolderTree(self.copies / name, self.copies)
-
-    def write_new(self, path: str, text: str) -> None:
-        """Not needed here."""
-        raise NotImplementedError(path, text)
-
-    def keep(self, name: str, text: str) -> str:
-        """Not needed here."""
-        raise NotImplementedError(name, text)
 
 
 @pytest.fixture
@@ -90,18 +54,18 @@ def sandbox() -> Sandbox:
 
 
 @pytest.fixture
-def tree_of() -> Callable[[Path, Path], Tree]:
-    """Return what makes a tree of a folder, and of one for its copies."""
-    return FolderTree
+def workplace(project: Path, tmp_path: Path, sandbox: Sandbox) -> Workplace:
+    """Return a run's folders, without an agent server."""
+    return workplace_in(project, tmp_path.name, sandbox)
 
 
 @pytest.fixture
-def workplace(project: Path, tmp_path: Path, sandbox: Sandbox) -> Workplace:
-    """Return a run's folders, without an agent server."""
-    run_folder = tmp_path / "project" / ".spec2prod" / "runs" / "r1"
-    (run_folder / "workspaces").mkdir(parents=True)
-    tree = FolderTree(project, run_folder / "workspaces")
-    # A run has an ID of its own: two with one ID would share their conversations on a shared server, as they should.
-    return Workplace(
-        run_id=tmp_path.name, run_folder=run_folder, tree=tree, interpreter=Path(sys.executable), environment=None, box=sandbox
-    )
+def place_in(sandbox: Sandbox) -> Callable[[Path, str], Workplace]:
+    """Return what makes a run's folders in another project."""
+    return lambda project, run_id: workplace_in(project, run_id, sandbox)
+
+
+def workplace_in(project: Path, run_id: str, sandbox: Sandbox) -> Workplace:
+    """Return the folders of a run. Runs have IDs of their own: with one ID they share conversations, as they should."""
+    tree = ProjectTree(project, run_id)
+    return Workplace(run_id=run_id, run_folder=tree.run_folder, tree=tree, interpreter=Path(sys.executable), environment=None, box=sandbox)

@@ -15,6 +15,10 @@ from spec2prod.errors import ToolMissingError
 _PYTHON = Path(sys.executable)
 
 
+def _quietly(_line: str) -> None:
+    """Tell nobody."""
+
+
 def _uv(tmp_path: Path, *, slow: bool = False, fails: bool = False) -> Path:
     """Return a program that does what uv does for us, as far as a folder shows it, and counts its runs."""
     program = tmp_path / "uv"
@@ -58,7 +62,7 @@ def test_a_half_built_one_is_not_found_and_is_built_again(tmp_path: Path) -> Non
 
 def test_one_of_another_lock_is_not_found(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    built = install(cache, uv=_uv(tmp_path), python=_PYTHON, say=str)
+    built = install(cache, uv=_uv(tmp_path), python=_PYTHON, say=_quietly)
     marker = built.folder / "complete"
     marker.write_text(json.dumps(json.loads(marker.read_text()) | {"lock": "another"}))
     assert find(cache) is None
@@ -66,7 +70,7 @@ def test_one_of_another_lock_is_not_found(tmp_path: Path) -> None:
 
 def test_a_failing_uv_is_told_in_its_own_words_and_leaves_nothing_that_counts(tmp_path: Path) -> None:
     with pytest.raises(ToolMissingError, match="no such host") as caught:
-        install(tmp_path / "cache", uv=_uv(tmp_path, fails=True), python=_PYTHON, say=str)
+        install(tmp_path / "cache", uv=_uv(tmp_path, fails=True), python=_PYTHON, say=_quietly)
     assert "openhands install" in caught.value.next_step
     assert find(tmp_path / "cache") is None
 
@@ -105,4 +109,4 @@ def test_a_python_that_is_too_old_is_told(tmp_path: Path) -> None:
 
 def test_a_uv_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(ToolMissingError, match="could not be started"):
-        install(tmp_path / "cache", uv=tmp_path / "uv", python=_PYTHON, say=str)
+        install(tmp_path / "cache", uv=tmp_path / "uv", python=_PYTHON, say=_quietly)

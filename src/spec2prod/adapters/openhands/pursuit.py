@@ -60,8 +60,9 @@ class Pursuit:
             self._breaker.abandoned()
 
     async def interrupt(self) -> None:
-        """Stop it at once; it can go on later."""
+        """Stop it at once, and note how far it came; it can go on later."""
         await self._client.interrupt(self._conversation)
+        await self._look()
 
     @property
     def elapsed_s(self) -> float:
