@@ -1,7 +1,11 @@
-"""What may stand in `[tool.spec2prod]`: every setting once, with its type, its bounds and its default."""
+"""What may stand in `[tool.spec2prod]`: every setting once, with its type, its bounds, its default and its sentence.
+
+The published JSON Schema, `spec2prod config show` and the page of settings are made from these models.
+"""
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,8 +14,13 @@ type Percent = Annotated[float, Field(ge=0, le=100)]
 type Count = Annotated[float, Field(ge=0)]
 type Seconds = Annotated[float, Field(gt=0, le=86_400)]
 type Name = Annotated[str, Field(min_length=1)]
+type Sentence = Annotated[str, Field(pattern=r"\S")]
 type Url = Annotated[str, Field(pattern=r"^https?://\S+$")]
+type Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 type Names = Annotated[tuple[Name, ...], Field(strict=False)]  # TOML has lists, not tuples
+
+_REQUIRED = "whether its \"no\" stops the promotion; an optional gate warns"
+_WAIVABLE = "whether its \"no\" may be waived; unless stated, an optional gate's may, except security's"
 
 
 class Part(BaseModel):
@@ -21,49 +30,51 @@ class Part(BaseModel):
 
 
 class ComponentTable(Part):
-    """`[tool.spec2prod.components.<name>]`: `path` is the folder or file; `tests` are files or folders."""
+    """`[tool.spec2prod.components.<name>]`: where a component lies, if its name does not tell."""
 
-    path: Name
-    tests: Names = ()
-    specification: Name | None = None
-
-
-class PercentRule(Part):
-    """A rule on a share, in percent: at least."""
-
-    required: bool | None = None
-    percent: Percent | None = None
+    path: Name = Field(description="its folder or file, relative to the project")
+    tests: Names = Field(default=(), description="its test files, or folders of them; found by convention unless stated")
+    specification: Name | None = Field(default=None, description="its markdown specification")
 
 
-class IssuesRule(Part):
+class GateRule(Part):
+    """What every gate's rule has."""
+
+    required: bool | None = Field(default=None, description=_REQUIRED)
+    waivable: bool | None = Field(default=None, description=_WAIVABLE)
+
+
+class PercentRule(GateRule):
+    """A rule on a share: at least."""
+
+    percent: Percent | None = Field(default=None, description="at least, in percent")
+
+
+class IssuesRule(GateRule):
     """A rule on the linter's issues: at most."""
 
-    required: bool | None = None
-    issues: Count | None = None
+    issues: Count | None = Field(default=None, description="issues at most")
 
 
-class ErrorsRule(Part):
+class ErrorsRule(GateRule):
     """A rule on the type checker's errors: at most."""
 
-    required: bool | None = None
-    errors: Count | None = None
+    errors: Count | None = Field(default=None, description="errors at most")
 
 
-class FindingsRule(Part):
+class FindingsRule(GateRule):
     """A rule on findings by severity: at most."""
 
-    required: bool | None = None
-    critical: Count | None = None
-    high: Count | None = None
-    medium: Count | None = None
-    low: Count | None = None
+    critical: Count | None = Field(default=None, description="critical findings at most; every secret is one")
+    high: Count | None = Field(default=None, description="high findings at most")
+    medium: Count | None = Field(default=None, description="medium findings at most")
+    low: Count | None = Field(default=None, description="low findings at most; unless stated, they are not counted")
 
 
-class VulnerabilitiesRule(Part):
+class VulnerabilitiesRule(GateRule):
     """A rule on the known vulnerabilities of the environment's packages; the service gives them no severity."""
 
-    required: bool | None = None
-    vulnerabilities: Count | None = None
+    vulnerabilities: Count | None = Field(default=None, description="known vulnerabilities at most")
 
 
 class TargetRules(Part):
@@ -85,41 +96,53 @@ class RulesTable(Part):
     production: TargetRules = TargetRules()
 
 
+class WaiverTable(Part):
+    """`[[tool.spec2prod.waivers]]`: a "no" that somebody takes the responsibility for, always shown."""
+
+    gate: Name = Field(description="the gate whose \"no\" is waived; it must be waivable at every target of the climb")
+    reason: Sentence = Field(description="why")
+    approver: Sentence = Field(description="who answers for it")
+    expires: date = Field(description="the last day (UTC) on which it holds, as a TOML date: 2027-01-31")
+    component: Name | None = Field(default=None, description="the one component that it is for; every one unless stated")
+
+
 class OpenHandsTable(Part):
-    """`[tool.spec2prod.openhands]`: the model that writes tests, and the limits of its tasks.
+    """`[tool.spec2prod.openhands]`: the model that writes tests, and the limits of its tasks. A key is never a setting."""
 
-    Prices are US dollars per token; `max_tokens` and `max_cost_usd` are per task; None is no limit on money.
-    Keys are never settings: `api_key_env` and `server_key_env` name the variables that hold them.
-    """
-
-    model: Name | None = None
-    base_url: Url | None = None
-    api_key_env: Name = "LLM_API_KEY"
-    server_url: Url | None = None
-    server_key_env: Name | None = None
-    max_output_tokens: Annotated[int, Field(gt=0)] = 4096
-    input_cost_per_token: Count | None = None
-    output_cost_per_token: Count | None = None
-    max_iterations: Annotated[int, Field(gt=0, le=10_000)] = 50
-    max_tokens: Annotated[int, Field(gt=0)] = 2_000_000
-    max_cost_usd: Annotated[float, Field(gt=0)] | None = None
-    max_concurrent: Annotated[int, Field(gt=0, le=256)] = 4
-    required: bool = False
+    model: Name | None = Field(default=None, description="the model, in litellm's form `provider/name`; LLM_MODEL wins")
+    base_url: Url | None = Field(default=None, description="the model's OpenAI-compatible endpoint; LLM_BASE_URL wins")
+    api_key_env: Variable = Field(default="LLM_API_KEY", description="the variable that holds the model's key")
+    server_url: Url | None = Field(default=None, description="a running agent server, instead of one that the run starts")
+    server_key_env: Variable | None = Field(default=None, description="the variable that holds that server's key")
+    max_output_tokens: Annotated[int, Field(gt=0)] = Field(default=4096, description="tokens of one answer of the model at most")
+    input_cost_per_token: Count | None = Field(default=None, description="US dollars per input token, for models without a listed price")
+    output_cost_per_token: Count | None = Field(default=None, description="US dollars per output token")
+    max_iterations: Annotated[int, Field(gt=0, le=10_000)] = Field(default=50, description="steps of one task at most")
+    max_tokens: Annotated[int, Field(gt=0)] = Field(default=2_000_000, description="input and output tokens of one task at most")
+    max_cost_usd: Annotated[float, Field(gt=0)] | None = Field(default=None, description="US dollars of one task at most; no limit unless stated")
+    max_concurrent: Annotated[int, Field(gt=0, le=256)] = Field(default=4, description="tasks at a time in async mode at most")
+    required: bool = Field(default=False, description="whether a run fails when no tests could be generated")
 
 
 class Table(Part):
-    """`[tool.spec2prod]`.
+    """`[tool.spec2prod]`."""
 
-    `python` is the component's interpreter; `timeout_seconds` is the limit of one generation task.
-    """
-
-    components: dict[str, ComponentTable] = Field(default_factory=dict)
-    python: Name | None = None
-    coverage_threshold: Percent | None = None
-    auto_fix_linting: bool = True
-    timeout_seconds: Seconds = 300.0
-    poll_interval_seconds: Annotated[float, Field(gt=0, le=3_600)] = 2.0
-    enable_openhands_test_generation: bool = False
-    type_checker: Literal["auto", "pyright", "basedpyright", "mypy", "ty"] = "auto"
-    rules: RulesTable = RulesTable()
-    openhands: OpenHandsTable = OpenHandsTable()
+    components: dict[str, ComponentTable] = Field(default_factory=dict, description="where components lie, by name")
+    python: Name | None = Field(
+        default=None, description="the component's interpreter: its path, its environment's folder, or a name on the PATH; else `.venv`'s"
+    )
+    coverage_threshold: Percent | None = Field(
+        default=None, description="coverage at least, in percent, in the place of the targets' own figures"
+    )
+    auto_fix_linting: bool = Field(default=True, description="whether the linter may mend what it can mend safely; the change is shown")
+    timeout_seconds: Seconds = Field(default=300.0, description="time limit of one module's agent task, in seconds")
+    poll_interval_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(
+        default=2.0, description="longest pause between two looks at an agent's task, in seconds"
+    )
+    enable_openhands_test_generation: bool = Field(default=False, description="whether the agent writes missing tests in every run")
+    type_checker: Literal["auto", "pyright", "basedpyright", "mypy", "ty"] = Field(
+        default="auto", description="the type checker; `auto` is the one that the project configures, else basedpyright"
+    )
+    rules: RulesTable = Field(default=RulesTable(), description="what each target asks of each gate")
+    waivers: Annotated[tuple[WaiverTable, ...], Field(strict=False)] = Field(default=(), description="waivers of gates")
+    openhands: OpenHandsTable = Field(default=OpenHandsTable(), description="the agent and its limits")
