@@ -207,7 +207,7 @@ class Acceptance:
             answer = session.evidence[name].answer
             if isinstance(answer, Measurement) and all(name in proposal.measured for proposal in self.proposals):
                 for proposal in self.proposals:
-                    answer = remeasured(answer, proposal.measured[name], [proposal.outcome.test_file])
+                    answer = remeasured(answer, proposal.measured[name], [proposal.outcome.test_file], added=1)
                 session.bind(answer, digest, gate.name)
 
     def _accept(self, outcome: TaskOutcome, name: str, gained: Mapping[str, set[int]]) -> None:

@@ -71,6 +71,7 @@ class Climb:
         if self.plan.generate and self._suite_is_green_or_absent():
             await self.generation.run()
             self.results[Stage.GENERATION] = self.generation.result()
+            await self.ports.writer.stop()  # its shutdown overlaps the judging of what it brought
             return
         if self.plan.generate:
             self.not_run[Stage.GENERATION] = "the existing tests do not pass: mend them first, then generate"

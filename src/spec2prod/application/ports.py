@@ -14,7 +14,8 @@ from typing import Protocol, runtime_checkable
 from spec2prod.domain.candidate import TaskOutcome, TestRequest
 from spec2prod.domain.command import Command, Completed
 from spec2prod.domain.component import Component
-from spec2prod.domain.plan import Stage
+from spec2prod.domain.plan import Stage, Target
+from spec2prod.domain.release import Artifact, Attestation, Deployment, Entry, ProductionRules
 from spec2prod.domain.suite import SuiteReport
 from spec2prod.domain.verdict import Answer, Verdict
 
@@ -184,9 +185,71 @@ class Listener(Protocol):
         ...
 
 
+class Builder(Protocol):
+    """Packs a component into an artifact."""
+
+    async def build(self, component: Component) -> Artifact:
+        """Return the artifact; the same tree gives the same bytes.
+
+        Raises:
+            DeliveryError: where the component cannot be packed.
+        """
+        ...
+
+
+class ReleaseTarget(Protocol):
+    """An environment that keeps releases, and serves one of each component."""
+
+    def history(self, component: str) -> tuple[Entry, ...]:
+        """Return what happened to a component here, the oldest first.
+
+        Raises:
+            DeliveryError: where it cannot be read.
+        """
+        ...
+
+    def stored(self, artifact: Artifact) -> Artifact:
+        """Return the artifact as it lies here, its bytes checked against its digest.
+
+        Raises:
+            DeliveryError: where it is not here, or not what it was.
+        """
+        ...
+
+    async def deploy(self, artifact: Artifact, component: Component, run_id: str) -> Deployment:
+        """Install, look at its health, switch to it; unless it is healthy, everything is as it was before.
+
+        Nothing is done again where the same digest is current and healthy.
+        """
+        ...
+
+
+class Attestations(Protocol):
+    """What people say about artifacts."""
+
+    def of(self, component: str) -> tuple[Attestation, ...]:
+        """Return every attestation that can be read, the oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What releasing turns outward to. `pause` waits for seconds, `jitter` returns a number from 0 to 1."""
+
+    builder: Builder
+    targets: Mapping[Target, ReleaseTarget]
+    attestations: Attestations
+    production: ProductionRules
+    pause: Callable[[float], Awaitable[None]]
+    jitter: Callable[[], float]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """Everything a run turns outward to. `gates` maps a question's name to it, `tests` and `linting` among them."""
+    """Everything a run turns outward to. `gates` maps a question's name to it, `tests` and `linting` among them.
+
+    Without `delivery` nothing can be released, and a climb that wants to is `errored`.
+    """
 
     journal: Journal
     clock: Clock
@@ -197,3 +260,4 @@ class Ports:
     linter: Linter
     writer: TestWriter
     listener: Listener
+    delivery: Delivery | None = None

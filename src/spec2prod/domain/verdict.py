@@ -239,14 +239,18 @@ def stage_verdict(gates: Iterable[Judgement]) -> Verdict:
     return worst(Verdict.WARNED if gate.verdict is Verdict.ERRORED and not gate.required else gate.verdict for gate in gates)
 
 
-def remeasured(old: Measurement, new: Measurement, touched: Collection[str]) -> Measurement:
+def remeasured(old: Measurement, new: Measurement, touched: Collection[str], *, added: int = 0) -> Measurement:
     """Return the old measurement with the touched files' findings replaced by those of the new one.
 
-    Only for gates whose figures count their findings (`issues`, `errors`, or one figure per severity).
+    Only for gates whose figures count their findings (`issues`, `errors`, or one figure per severity). `added` says how
+    many of the touched files are new.
     """
     findings = (*(finding for finding in old.findings if finding.path not in touched), *new.findings)
     values = {name: float(_count(findings, name)) for name in old.values}
-    return dataclasses.replace(old, findings=findings, values=values, checked=max(old.checked, new.checked), summary="")
+    checked = old.checked + added
+    told = ", ".join(f"{value:g} {name.removesuffix('s') if value == 1 else name}" for name, value in values.items())
+    summary = f"{told} in {checked} file{'' if checked == 1 else 's'}"
+    return dataclasses.replace(old, findings=findings, values=values, checked=checked, summary=summary)
 
 
 def _count(findings: Collection[Finding], name: str) -> int:
