@@ -88,6 +88,13 @@ class AgentUnavailableError(Spec2prodError):
     exit_code = ExitCode.COULD_NOT_ASK
 
 
+class DeliveryError(Spec2prodError):
+    """A release could not be made, read, or gone back to."""
+
+    slug = "delivery"
+    exit_code = ExitCode.COULD_NOT_ASK
+
+
 class OutputError(Spec2prodError):
     """A declared output could not be written."""
 

@@ -57,7 +57,8 @@ class ProjectTree:
         total = hashlib.sha256()
         for path, file in sorted({PurePosixPath(path).as_posix(): self._inside(path) for path in paths}.items()):
             content = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "absent"
-            total.update(f"{len(path.encode())}:{path}={content}\n".encode())
+            name = os.fsencode(path)
+            total.update(b"%d:%b=%b\n" % (len(name), name, content.encode()))
         return total.hexdigest()
 
     def read(self, path: str) -> str | None:
@@ -247,6 +248,6 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 def _is_skipped(folder: Path) -> bool:
     if folder.name in _SKIPPED or folder.name.endswith(".egg-info"):
         return True
-    if folder.name in _BUILT and not (folder / "__init__.py").exists():
+    if folder.name in _BUILT and not os.path.lexists(folder / "__init__.py"):
         return True
-    return any((folder / marker).exists() for marker in _MARKERS)
+    return any(os.path.lexists(folder / marker) for marker in _MARKERS)  # unlike exists(), it does not mind a forbidden folder

@@ -114,8 +114,8 @@ class Session:
         return all(name in self.evidence and self.evidence[name].digest == digest for name in gate.measures)
 
     def scope(self, gate: Gate, component: Component) -> tuple[str, ...]:
-        """Return the files that a question reads."""
-        return component.files if gate.reads_tests else component.modules
+        """Return the files that a question reads, or whose change may change its answer: a module may read its package's data."""
+        return component.files if gate.reads_tests else (*component.modules, *component.data)
 
     def asked(self, stage_gates: Sequence[str]) -> tuple[Gate, ...]:
         """Return the questions that this plan's rules need among the named gates."""

@@ -16,6 +16,7 @@ from spec2prod.domain.specification import Specification
 from spec2prod.domain.verdict import Comparison, Limit, Rule
 
 COVERAGE = "test_coverage"
+SECURITY = "security"  # not waivable unless the settings say so, even where it is optional
 _LEAST_GOAL = 80.0  # percent
 
 _AT_LEAST = frozenset({"percent"})  # every other figure counts what is wrong
@@ -67,7 +68,16 @@ def rules_for(target: Target, settings: Settings, specification: Specification) 
     """
     climb = tuple(Target)[: tuple(Target).index(target) + 1]
     rules = _tightest(rule for step in climb for rule in _of_target(step, settings))
-    return tuple(_coverage(rule, settings, specification) if rule.gate == COVERAGE else rule for rule in rules)
+    return tuple(_coverage(rule, settings, specification, climb) if rule.gate == COVERAGE else rule for rule in rules)
+
+
+def not_waivable_at(gate: str, target: Target, settings: Settings, specification: Specification) -> tuple[Target, ...]:
+    """Return the targets on the climb that do not let a gate's "no" be waived; empty where it may be."""
+    climb = tuple(Target)[: tuple(Target).index(target) + 1]
+    asked = (rule for rule in rules_for(target, settings, specification) if rule.gate == gate)
+    if all(rule.waivable for rule in asked):
+        return ()
+    return tuple(step for step in climb if not _stated(settings, step, gate).get("waivable"))
 
 
 def coverage_goal(rules: Iterable[Rule]) -> float:
@@ -84,14 +94,21 @@ def _of_target(target: Target, settings: Settings) -> Iterator[Rule]:
         default = defaults.get(gate) or next(rule for rule in DEFAULTS[Target.PRODUCTION] if rule.gate == gate)
         changes = dict(stated[gate])
         required = bool(changes.pop("required", default.required))
+        waivable = bool(changes.pop("waivable", not required and gate != SECURITY))
         limits = {limit.value: limit for limit in default.limits}
         for value, threshold in changes.items():
             limits[value] = _limit(value, threshold, settings.origin(f"rules.{target.value}.{gate}.{value}"))
-        yield Rule(gate=gate, limits=tuple(limits.values()), required=required)
+        yield Rule(gate=gate, limits=tuple(limits.values()), required=required, waivable=waivable)
+
+
+def _stated(settings: Settings, target: Target, gate: str) -> Mapping[str, object]:
+    """Return what the settings say about a gate at one target."""
+    stated: Mapping[str, object] = settings.rules.model_dump(exclude_none=True)[target.value].get(gate, {})
+    return stated
 
 
 def _tightest(rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    """Return one rule per gate, each limit the tightest of its kind, required where any is."""
+    """Return one rule per gate, each limit the tightest of its kind, required where any is, waivable where all are."""
     by_gate: dict[str, Rule] = {}
     for rule in rules:
         by_gate[rule.gate] = _both(by_gate[rule.gate], rule) if rule.gate in by_gate else rule
@@ -102,25 +119,32 @@ def _both(one: Rule, other: Rule) -> Rule:
     limits = {limit.value: limit for limit in one.limits}
     for limit in other.limits:
         limits[limit.value] = limit.tightest(limits[limit.value]) if limit.value in limits else limit
-    return Rule(gate=one.gate, limits=tuple(limits.values()), required=one.required or other.required)
+    return Rule(
+        gate=one.gate,
+        limits=tuple(limits.values()),
+        required=one.required or other.required,
+        waivable=one.waivable and other.waivable,
+    )
 
 
-def _coverage(rule: Rule, settings: Settings, specification: Specification) -> Rule:
-    promised = _promised(specification)
+def _coverage(rule: Rule, settings: Settings, specification: Specification, climb: Iterable[Target]) -> Rule:
+    """Return the rule on coverage; what a specification or a caller asks is waivable only where the settings say so."""
+    stated_waivable = all(_stated(settings, step, COVERAGE).get("waivable") for step in climb)
+    promised = _promised(specification, waivable=stated_waivable)
     threshold = settings.coverage_threshold
     if threshold is None:
         return reduce(_both, promised, rule)
     origin = settings.origin("coverage_threshold")
     if origin.startswith("pyproject.toml"):
-        stated = replace(rule, limits=(_limit("percent", threshold, origin),), required=True)
+        stated = replace(rule, limits=(_limit("percent", threshold, origin),), required=True, waivable=stated_waivable)
         return reduce(_both, promised, stated)
     instead = "".join(f", instead of {limit.threshold:g} from {limit.origin}" for each in promised for limit in each.limits)
     limit = _limit("percent", threshold, f"coverage_threshold of the {origin}{instead}")
-    return replace(rule, limits=(limit,), required=True)
+    return replace(rule, limits=(limit,), required=True, waivable=stated_waivable)
 
 
-def _promised(specification: Specification) -> tuple[Rule, ...]:
+def _promised(specification: Specification, *, waivable: bool) -> tuple[Rule, ...]:
     if specification.coverage_target is None:
         return ()
     origin = f"{specification.path}:{specification.coverage_target_line}"
-    return (Rule(gate=COVERAGE, limits=(_limit("percent", specification.coverage_target, origin),)),)
+    return (Rule(gate=COVERAGE, limits=(_limit("percent", specification.coverage_target, origin),), waivable=waivable),)

@@ -19,7 +19,7 @@ type Url = Annotated[str, Field(pattern=r"^https?://\S+$")]
 type Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 type Names = Annotated[tuple[Name, ...], Field(strict=False)]  # TOML has lists, not tuples
 
-_REQUIRED = "whether its \"no\" stops the promotion; an optional gate warns"
+_REQUIRED = 'whether its "no" stops the promotion; an optional gate warns'
 _WAIVABLE = "whether its \"no\" may be waived; unless stated, an optional gate's may, except security's"
 
 
@@ -99,7 +99,7 @@ class RulesTable(Part):
 class WaiverTable(Part):
     """`[[tool.spec2prod.waivers]]`: a "no" that somebody takes the responsibility for, always shown."""
 
-    gate: Name = Field(description="the gate whose \"no\" is waived; it must be waivable at every target of the climb")
+    gate: Name = Field(description='the gate whose "no" is waived; it must be waivable at every target of the climb')
     reason: Sentence = Field(description="why")
     approver: Sentence = Field(description="who answers for it")
     expires: date = Field(description="the last day (UTC) on which it holds, as a TOML date: 2027-01-31")
@@ -119,7 +119,9 @@ class OpenHandsTable(Part):
     output_cost_per_token: Count | None = Field(default=None, description="US dollars per output token")
     max_iterations: Annotated[int, Field(gt=0, le=10_000)] = Field(default=50, description="steps of one task at most")
     max_tokens: Annotated[int, Field(gt=0)] = Field(default=2_000_000, description="input and output tokens of one task at most")
-    max_cost_usd: Annotated[float, Field(gt=0)] | None = Field(default=None, description="US dollars of one task at most; no limit unless stated")
+    max_cost_usd: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="US dollars of one task at most; no limit unless stated"
+    )
     max_concurrent: Annotated[int, Field(gt=0, le=256)] = Field(default=4, description="tasks at a time in async mode at most")
     required: bool = Field(default=False, description="whether a run fails when no tests could be generated")
 

@@ -10,18 +10,26 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard, get_args, get_origin
 
 from pydantic import BaseModel, Field, ValidationError
 
-from spec2prod.config.schema import Table
+from spec2prod.config.schema import Table, TargetRules
 from spec2prod.domain.locate import ComponentSetting
+from spec2prod.domain.waiver import Waiver
 from spec2prod.errors import SettingsError
 
 _FILE = "pyproject.toml"
 _TABLE = "tool.spec2prod"
+# pydantic's words name Python's types; TOML has others
+_PLAINLY = {
+    "date_type": "must be a date without quotes, such as 2027-01-31",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "tuple_type": "must be a list",
+}
 _FROM_ENVIRONMENT = {"openhands.model": "LLM_MODEL", "openhands.base_url": "LLM_BASE_URL"}
 
 
@@ -40,6 +48,17 @@ class Settings(Table):
             name: ComponentSetting(path=table.path, tests=table.tests, specification=table.specification)
             for name, table in self.components.items()
         }
+
+    def waivers_given(self) -> tuple[Waiver, ...]:
+        """Return the waivers, in the domain's words."""
+        return tuple(
+            Waiver(gate=table.gate, reason=table.reason, approver=table.approver, expires=table.expires, component=table.component or "")
+            for table in self.waivers
+        )
+
+    def gate_names(self) -> tuple[str, ...]:
+        """Return the gates that rules and waivers may name."""
+        return tuple(TargetRules.model_fields)
 
 
 def read_settings(
@@ -73,7 +92,20 @@ def read_settings(
         table = Table.model_validate(values)
     except ValidationError as error:
         raise _told(error, origins) from None
-    return Settings(**{name: getattr(table, name) for name in Table.model_fields}, origins=origins)
+    settings = Settings(**{name: getattr(table, name) for name in Table.model_fields}, origins=origins)
+    if unknown := tuple(_of_no_gate(settings)):
+        raise _listed(unknown)
+    return settings
+
+
+def _of_no_gate(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield each waiver of a gate that does not exist: its address, and a near name."""
+    names = settings.gate_names()
+    for number, waiver in enumerate(settings.waivers):
+        if waiver.gate not in names:
+            near = difflib.get_close_matches(waiver.gate, names, n=1, cutoff=0.4)
+            known = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
+            yield f"{_FILE}: {_TABLE}.waivers[{number}].gate", f"no gate is called {waiver.gate}; {known}"
 
 
 def _of_project(root: Path) -> dict[str, Any]:
@@ -93,9 +125,9 @@ def _leaves(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, An
     """Yield dotted names with their values; an empty table is a value too."""
     for name, value in table.items():
         if isinstance(value, dict) and value:
-            yield from _leaves(value, f"{above}{_escaped(name)}.")
+            yield from _leaves(value, f"{above}{escaped(name)}.")
         else:
-            yield f"{above}{_escaped(name)}", value
+            yield f"{above}{escaped(name)}", value
 
 
 def _given(overrides: Mapping[str, object]) -> Iterator[tuple[str, object]]:
@@ -110,19 +142,19 @@ def _put(values: dict[str, Any], name: str, value: object) -> None:
     """Set a dotted name; where something else than a table is in the way, the check tells."""
     *tables, last = name.split(".")
     for table in tables:
-        inner = values.setdefault(_unescaped(table), {})
+        inner = values.setdefault(unescaped(table), {})
         if not isinstance(inner, dict):
             return
         values = inner
-    values[_unescaped(last)] = value
+    values[unescaped(last)] = value
 
 
-def _escaped(name: str) -> str:
+def escaped(name: str) -> str:
     """Hide a dot inside a name (`components."a.b"`) from the dotted form."""
     return name.replace("%", "%25").replace(".", "%2E")
 
 
-def _unescaped(name: str) -> str:
+def unescaped(name: str) -> str:
     return name.replace("%2E", ".").replace("%25", "%")
 
 
@@ -131,6 +163,10 @@ def _told(error: ValidationError, origins: Mapping[str, str]) -> SettingsError:
     wrong = [
         (_address(each["loc"], origins), _sentence(each["loc"], each["type"], each["msg"])) for each in error.errors(include_url=False)
     ]
+    return _listed(wrong)
+
+
+def _listed(wrong: Sequence[tuple[str, str]]) -> SettingsError:
     step = f"Mend {'it' if len(wrong) == 1 else 'them'} and start again; nothing has run."
     if len(wrong) == 1:
         return SettingsError(wrong[0][1], where=wrong[0][0], next_step=step)
@@ -139,25 +175,37 @@ def _told(error: ValidationError, origins: Mapping[str, str]) -> SettingsError:
 
 def _address(location: tuple[int | str, ...], origins: Mapping[str, str]) -> str:
     """Return where the wrong value was written: the longest beginning of its name that has an origin tells."""
-    parts = [_escaped(str(part)) for part in location]
+    parts = [escaped(str(part)) for part in location]
     known = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
     origin = next((origins[name] for name in known if name in origins), f"{_FILE}: {_TABLE}")
-    name = _unescaped(".".join(parts))
+    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
     return f"{_FILE}: {_TABLE}.{name}" if origin.startswith(_FILE) else f"{name} ({origin})"
 
 
 def _sentence(location: tuple[int | str, ...], kind: str, message: str) -> str:
     if kind != "extra_forbidden":
-        return message[:1].lower() + message[1:]
+        return _PLAINLY.get(kind, message[:1].lower() + message[1:])
     near = difflib.get_close_matches(str(location[-1]), _names(location[:-1]), n=1, cutoff=0.4)
     return "no such setting" + (f"; did you mean {near[0]}?" if near else "")
 
 
 def _names(location: tuple[int | str, ...]) -> list[str]:
     """Return the settings that the table at `location` has."""
-    model: type[BaseModel] = Table
+    kind: object = Table
     for part in location:
-        if part in model.model_fields:
-            default = model.model_fields[str(part)].default
-            model = type(default) if isinstance(default, BaseModel) else model
-    return list(model.model_fields)
+        kind = _inside(kind, part)
+    return list(kind.model_fields) if _is_table(kind) else []
+
+
+def _inside(kind: object, part: int | str) -> object:
+    """Return what stands under one name of a table, or in one place of a list."""
+    if _is_table(kind):
+        return kind.model_fields[str(part)].annotation if part in kind.model_fields else None
+    arguments = get_args(kind)
+    if not arguments:
+        return None
+    return arguments[1] if get_origin(kind) is dict else arguments[0]
+
+
+def _is_table(kind: object) -> TypeGuard[type[BaseModel]]:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

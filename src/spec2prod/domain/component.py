@@ -12,7 +12,8 @@ class Component:
 
     `import_root` is what must be on `sys.path` ("src" or "."); `modules` are the component's Python files;
     `tests` are its existing test files, sorted; `tests_folder` is where a new test goes, next to the
-    existing layout. `source` is the package's folder or the single module's file.
+    existing layout. `source` is the package's folder or the single module's file. `data` is what else takes part in
+    what is measured: the other files of a package's folder, and the `conftest.py` files of its tests.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Component:
     tests: tuple[str, ...] = ()
     tests_folder: str = "tests"
     interpreter: Path
+    data: tuple[str, ...] = ()
 
     def dotted(self, module: str) -> str:
         """Return the import name of one of the component's files: `src/a/b.py` is `a.b` under `src`."""
@@ -31,5 +33,5 @@ class Component:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Return everything that is the component's own: its modules and its tests."""
-        return (*self.modules, *self.tests)
+        """Return everything that is the component's own: its modules, its tests and its data."""
+        return (*self.modules, *self.tests, *self.data)

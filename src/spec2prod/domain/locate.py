@@ -195,6 +195,13 @@ def _test_stem(layout: Layout, found: Found | Component, module: str) -> str:
     return next((end for end in endings if _named_for(owners, _test_parts(f"{found.tests_folder}/test_{end}.py")) <= own), endings[0])
 
 
+def _data(layout: Layout, source: str, modules: Sequence[str], tests: Sequence[str]) -> tuple[str, ...]:
+    """Return what else takes part: a package's other files (not another's tests), and every `conftest.py` that a test obeys."""
+    inside = {path for path in layout.files if path.startswith(f"{source}/") and path not in layout.tests} - set(modules)
+    above = {f"{folder}/conftest.py" for path in tests for folder in _folders(path)} | ({"conftest.py"} if tests else set())
+    return tuple(sorted(inside | (above & layout.present)))
+
+
 def _stated(layout: Layout, path: str, where: str) -> str:
     """Return a stated folder or file in the list's own form; it must hold Python."""
     source = normpath(path.replace("\\", "/"))

@@ -7,12 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One question: its name, the gates that its answer serves, the figures that rules may speak about, a sentence."""
+    """One question: its name, the gates that its answer serves, the figures that rules may speak about, a sentence.
+
+    `tool` says who answers, `fix` what to do about a "no"; `service` names the network service that is asked, if one is.
+    """
 
     name: str
     measures: tuple[str, ...]
     values: tuple[str, ...]
     sentence: str
+    tool: str = ""
+    fix: str = ""
+    service: str = ""
 
 
 CATALOGUE = (
@@ -21,29 +27,40 @@ CATALOGUE = (
         measures=("test_pass_rate", "test_coverage"),
         values=("percent",),
         sentence="Do the component's tests pass, and which share of its lines do they execute? One pytest run answers both.",
+        tool="pytest and coverage.py, in the component's own interpreter",
+        fix="Mend the tests or the code. For coverage, test the lines that the report lists, or let an agent: --enable-openhands.",
     ),
     Question(
         name="linting",
         measures=("linting",),
         values=("issues",),
         sentence="Does ruff, under the project's own configuration, find nothing to complain about in modules and tests?",
+        tool="ruff: the component's environment's own, else ours",
+        fix="What ruff mends safely a run mends itself, and shows; the rest by hand, or configure [tool.ruff].",
     ),
     Question(
         name="type_checking",
         measures=("type_checking",),
         values=("errors",),
         sentence="Do the modules' types hold, by the checker that the project configures, else by basedpyright in standard mode?",
+        tool="pyright, basedpyright, mypy or ty",
+        fix="Correct the types at the lines that the report lists; `type_checker` chooses another checker.",
     ),
     Question(
         name="security",
         measures=("security",),
         values=("critical", "high", "medium", "low"),
         sentence="Are there secrets in the component's files, or code that invites attack? detect-secrets and bandit answer.",
+        tool="detect-secrets and bandit, ours",
+        fix="Take the secret out and make it invalid: it has been seen. A false alarm is marked where it stands: # pragma: allowlist secret, # nosec.",
     ),
     Question(
         name="vulnerabilities",
         measures=("vulnerabilities",),
         values=("vulnerabilities",),
         sentence="Does the component's environment hold packages with known vulnerabilities? pip-audit asks a public service.",
+        tool="pip-audit, ours",
+        fix="Upgrade the packages that the report names, in the component's environment.",
+        service="a public database of vulnerabilities, over the network",
     ),
 )

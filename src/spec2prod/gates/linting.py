@@ -1,14 +1,14 @@
 """Is the code clean by the linter's rules? Ruff, under the project's own configuration, over modules and tests.
 
-Figure: `issues`. Whether ruff looked at anything is read from its log (`-v`: "Checked N files"): a configuration that
-excludes everything also ends with exit 0 and an empty list.
+Figure: `issues`. Whether ruff looked at anything is read from its log (`-v`: "Checking: FILE", "Checked N files"): a
+configuration that excludes everything, or selects no rule, also ends with exit 0 and an empty list.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -16,10 +16,12 @@ from spec2prod.domain.command import Command, Completed
 from spec2prod.domain.component import Component
 from spec2prod.domain.verdict import Answer, Finding, Measurement
 from spec2prod.gates.reading import broken, in_order, own, plural, unanswered, within
+from spec2prod.gates.ruff_selection import leaves_nothing
 
 LINTING = "linting"
 _USUAL = {0, 1}  # 2 is ruff's own trouble: unreadable configuration, wrong version
 _CHECKED = re.compile(r"Checked (\d+) files? in")
+_CHECKING = re.compile(r"\[DEBUG\] Checking: (.+)$", re.MULTILINE)
 _IO_ERROR = "E902"
 
 
@@ -43,10 +45,11 @@ _ISSUES = TypeAdapter(list[_Issue])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LintingGate:
-    """The question `linting`. `program` starts ruff: ours, or the project's."""
+    """The question `linting`. `program` starts ruff: ours, or the project's; `selection` is the `lint` table of its configuration."""
 
     program: tuple[str, ...]
     timeout_s: float = 120.0
+    selection: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -79,18 +82,30 @@ class LintingGate:
             issues = _ISSUES.validate_json(completed.answer or "")
         except ValidationError:
             return (unanswered(LINTING, completed, f"ruff's answer could not be read; {completed.ending()}"),)
-        checked = _CHECKED.findall(completed.stderr)
-        if not checked or not int(checked[-1]):
-            reason = "ruff checked no file: the project's configuration excludes them all"
-            next_step = "look at exclude and extend-exclude of [tool.ruff], and at .gitignore"
+        if reason := self._unchecked(component, completed):
+            next_step = "look at exclude, select, ignore and per-file-ignores of [tool.ruff], and at .gitignore"
             return (unanswered(LINTING, completed, reason, next_step=next_step),)
         unreadable = [issue for issue in issues if issue.code == _IO_ERROR]
         if unreadable:
             return (unanswered(LINTING, completed, f"{unreadable[0].filename}: {unreadable[0].message}"),)
-        return (_measured(component, issues, int(checked[-1])),)
+        return (_measured(component, issues, int(_CHECKED.findall(completed.stderr)[-1])),)
+
+    def _unchecked(self, component: Component, completed: Completed) -> str:
+        """Say why exit 0 is no answer: no file was looked at, none of the modules that were asked about, or by no rule."""
+        told = _CHECKED.findall(completed.stderr)
+        if not told or not int(told[-1]):
+            return "ruff checked no file: the project's configuration excludes them all"
+        looked_at = [own(path, component.modules) for path in _CHECKING.findall(completed.stderr)]
+        modules = [path for path in component.modules if path in completed.command.argv]
+        if modules and looked_at and not set(modules) & set(looked_at):
+            return f"ruff checked no module of {component.name}: the project's configuration excludes them all"
+        if modules and all(leaves_nothing(self.selection, path) for path in modules):
+            return f"ruff checked nothing: the project's configuration selects no rule for the modules of {component.name}"
+        return ""
 
     def _ruff(self, component: Component, only: Sequence[str], *options: str) -> Command:
-        files = [path for path in component.files if path in only] if only else component.files
+        everything = (*component.modules, *component.tests)
+        files = [path for path in everything if path in only] if only else everything
         return Command(
             tool="ruff",
             argv=(
