@@ -132,6 +132,9 @@ class FakeSuite(FakeGate):
     def candidate(self, component: Component, test_file: str, *, backwards: bool) -> Command:
         return Command(tool="backwards" if backwards else "forwards", argv=("pytest", test_file), cwd=component.root)
 
+    def again(self, component: Component, node_ids: Sequence[str]) -> Command:
+        return Command(tool="again", argv=("pytest", *node_ids), cwd=component.root)
+
 
 @dataclass
 class FakeLinter(FakeGate):

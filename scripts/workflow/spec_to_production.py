@@ -44,6 +44,7 @@ from scripts.workflow import openhands_stage
 from spec2prod import bootstrap
 from spec2prod.cli import output as cli_output
 from spec2prod.cli import run as cli_run
+from spec2prod.cli import streams as cli_streams
 from spec2prod.domain.candidate import TaskOutcome, TestRequest
 from spec2prod.errors import AgentUnavailableError, ExitCode, Spec2prodError
 
@@ -254,6 +255,7 @@ async def run_async_workflow(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the guide's command line: the flags of `spec2prod run`, the same report, the same exit codes."""
+    cli_streams.prepare()
     parser = argparse.ArgumentParser(description="Run the spec-to-production workflow: the same as `spec2prod run`.")
     cli_run.add_run_arguments(parser)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -262,7 +264,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run_and_report(args: argparse.Namespace) -> int:
+    cli_run.refuse_unreadable(args)
     console, output = cli_output.console(stderr=args.json), cli_run.report_path(args)
+    bootstrap.refuse_unwritable(output)
     asked = {
         "spec_file": Path(args.spec),
         "component_name": args.component,

@@ -12,20 +12,20 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
 
-from spec2prod.adapters import markdown, programs, terminal
+from spec2prod.adapters import examination, markdown, programs, terminal
 from spec2prod.adapters.clock import SystemClock
 from spec2prod.adapters.host import ProcessHost
 from spec2prod.adapters.interpreter import find_interpreter
 from spec2prod.adapters.journal import InMemoryJournal
 from spec2prod.adapters.tree import ProjectTree, write_atomic
 from spec2prod.application.pipeline import run_plan
-from spec2prod.application.ports import Listener, Ports, TestWriter
+from spec2prod.application.ports import Event, Gate, Listener, Ports, TestWriter
 from spec2prod.application.specification import Promotion, plan_promotion
 from spec2prod.config.rules import coverage_goal, rules_for
 from spec2prod.config.settings import Settings, read_settings
@@ -36,12 +36,17 @@ from spec2prod.domain.plan import Mode, Plan, Stage, Target
 from spec2prod.domain.run import Refusal, Run
 from spec2prod.domain.screening import imported_names
 from spec2prod.domain.timeline import Span
-from spec2prod.errors import AgentUnavailableError, Spec2prodError, UsageError
+from spec2prod.errors import AgentUnavailableError, OutputError, Spec2prodError, UsageError
+from spec2prod.gates.complexity import ComplexityGate
+from spec2prod.gates.documentation import DocumentationGate
 from spec2prod.gates.linting import LintingGate
+from spec2prod.gates.performance import Performance
 from spec2prod.gates.security import SecurityGate
 from spec2prod.gates.tests import TestsGate
 from spec2prod.gates.type_checking import TypeCheckingGate, named_checker
 from spec2prod.gates.vulnerabilities import VulnerabilitiesGate
+from spec2prod.questions import applicable, keep_figures, own_gates, performance_of
+from spec2prod.releases import delivery
 from spec2prod.reports import json_report
 from spec2prod.reports.document import FORMAT
 
@@ -49,6 +54,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from spec2prod.adapters.openhands.environment import Environment
+    from spec2prod.adapters.openhands.options import OpenHandsOptions
     from spec2prod.adapters.openhands.writer import OpenHandsWriter
 
 REPORT_FORMAT = FORMAT
@@ -76,12 +82,20 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a run happens: the project's tree, its settings, the component, the folder of the run."""
+    """Where a run happens: the project's tree, its settings, the component, the folder of the run.
+
+    `found_by` and `tests_found_by` say by which rule the component and its tests were found; `own_gates` are the project's, and
+    `performance` is what benchmarks are compared with, where there are any.
+    """
 
     tree: ProjectTree
     settings: Settings
     component: Component
     run_id: str
+    found_by: str = ""
+    tests_found_by: str = ""
+    own_gates: tuple[Gate, ...] = ()
+    performance: Performance | None = None
 
 
 class Silent:
@@ -109,16 +123,54 @@ class Nobody:
         """End nothing."""
 
 
+class Unready(Nobody):
+    """The writer of a run on a machine where an agent cannot work: it says so, and the run goes on without tests of its."""
+
+    def __init__(self, trouble: AgentUnavailableError) -> None:
+        """Take what is in the way."""
+        self._trouble = trouble
+
+    async def submit(self, requests: Sequence[TestRequest]) -> Mapping[str, str]:
+        """Refuse."""
+        del requests
+        raise self._trouble
+
+
 def run_and_report(request: Request, *, output: Path, console: Console, emit: Callable[[str], None] | None) -> int:
     """Run a request, write its report, tell its summary; return the exit code. `emit` takes the document, where one is wanted."""
+    refuse_unwritable(output)
     with telling(console):
         told = run_to_the_end(promote(request))
     document = document_of(told)
-    save(output, document)
-    summarise(told, console, output)
+    trouble = _not_saved(output, document)
+    summarise(told, console, None if trouble else output)
     if emit is not None:
         emit(as_text(document))
+    if trouble:
+        raise trouble
     return told.exit_code
+
+
+def refuse_unwritable(output: Path) -> None:
+    """Refuse a report's place before anything is spent on the run.
+
+    Raises:
+        OutputError: where a folder has that name, or its folder takes no file.
+    """
+    folder = next(each for each in (output.absolute().parent, *output.absolute().parents) if os.path.lexists(each))
+    if os.path.isdir(output):  # noqa: PTH112 - unlike Path's, it minds no name that is too long
+        raise OutputError("is a folder, so that no report can be written there", where=str(output), next_step="Name a file with --output.")
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise OutputError(f"cannot be written: {folder} takes no file", where=str(output), next_step="Name another place with --output.")
+
+
+def _not_saved(output: Path, document: Mapping[str, Any]) -> OutputError | None:
+    """Save a report; return why it could not be, so that the verdict is told all the same."""
+    try:
+        save(output, document)
+    except OutputError as error:
+        return error
+    return None
 
 
 def run_to_the_end[T](work: Coroutine[Any, Any, T]) -> T:
@@ -131,9 +183,9 @@ def run_to_the_end[T](work: Coroutine[Any, Any, T]) -> T:
         return other.submit(copy_context().run, asyncio.run, work).result()
 
 
-def summarise(told: Run | Refusal, console: Console, output: Path) -> None:
-    """Tell people what a report says, and where it lies."""
-    terminal.summary(told, console, report=str(output), page=dashboard(told))
+def summarise(told: Run | Refusal, console: Console, output: Path | None) -> None:
+    """Tell people what a report says, and where it lies; None where it could not be written."""
+    terminal.summary(told, console, report=str(output or ""), page=dashboard(told))
 
 
 def save(output: Path, document: Mapping[str, Any]) -> None:
@@ -170,6 +222,7 @@ async def promote(request: Request, *, writer: TestWriter | None = None) -> Run 
     started_at = clock.now()
     try:
         plan, place = prepare(request, run_id)
+        place.tree.make_run_folder()
     except Spec2prodError as error:
         return Refusal(
             run_id=run_id,
@@ -183,9 +236,11 @@ async def promote(request: Request, *, writer: TestWriter | None = None) -> Run 
     prelude = [Span(name=Stage.SPECIFICATION, start_ms=0.0, end_ms=clock.elapsed_ms())]
     with _terminated_as_interrupted():
         run = await run_plan(
-            plan, _ports(place, clock, writer or (_writer(place, plan.mode) if plan.generate else Nobody())), prelude=prelude
+            plan, _ports(place, clock, writer or (_ready_writer(place, plan.mode) if plan.generate else Nobody())), prelude=prelude
         )
     _write_page(run)
+    if trouble := keep_figures(run):
+        (_LISTENER.get() or Silent()).tell(Event(kind="performance", stage=None, text=trouble, at_ms=run.total_ms))
     return run
 
 
@@ -199,7 +254,9 @@ def prepare(request: Request, run_id: str) -> tuple[Plan, Place]:
     place = place_of(request.component, request.component_path, settings, run_id)
     specification = markdown.read_spec(request.spec, place.tree.root)
     target = target_of(request.target)
-    rules = rules_for(target, settings, specification)
+    compared = performance_of(place.tree, place.component, settings)
+    rules = applicable(rules_for(target, settings, specification), asks_performance=compared is not None)
+    place = replace(place, own_gates=own_gates(settings, place.component.interpreter, rules), performance=compared)
     asked = Promotion(
         run_id=run_id,
         target=target,
@@ -210,6 +267,7 @@ def prepare(request: Request, run_id: str) -> tuple[Plan, Place]:
         coverage_goal=coverage_goal(rules),
         model=settings.openhands.model or "",
         scripted_model=_is_scripted(settings.openhands.model or ""),
+        waivers=settings.waivers_given(),
     )
     return plan_promotion(asked, place.component, specification, rules), place
 
@@ -223,6 +281,7 @@ def place_of(name: str, component_path: Path | None, settings: Settings, run_id:
     found = locate(
         name, tree.list_files(), configured=configured, explicit=explicit, imports=lambda path: imported_names(tree.read(path) or "")
     )
+    _refuse_unreadable_names(str(root), *found.modules, *found.tests)
     component = Component(
         name=name,
         root=root,
@@ -231,9 +290,10 @@ def place_of(name: str, component_path: Path | None, settings: Settings, run_id:
         modules=found.modules,
         tests=found.tests,
         tests_folder=found.tests_folder,
+        data=found.data,
         interpreter=find_interpreter(root, settings.python, os.environ),
     )
-    return Place(tree=tree, settings=settings, component=component, run_id=run_id)
+    return Place(tree=tree, settings=settings, component=component, run_id=run_id, found_by=found.rule, tests_found_by=found.tests_rule)
 
 
 def project_root(component_path: Path | None = None) -> Path:
@@ -245,8 +305,21 @@ def project_root(component_path: Path | None = None) -> Path:
     start = component_path.resolve().parent if component_path is not None else here
     if start.is_relative_to(here):
         start = here
-    marked = (each for each in (start, *start.parents) if (each / "pyproject.toml").exists() or (each / ".git").exists())
-    return next(marked, start)
+    marked = (each for each in (start, *start.parents) if any(os.path.lexists(each / name) for name in ("pyproject.toml", ".git")))
+    found = next(marked, start)
+    if found == found.parent:
+        step = "Start it in a project's folder, or name a path inside one."
+        raise UsageError("the whole file system is no project", where=str(component_path or here), next_step=step)
+    return found
+
+
+def _refuse_unreadable_names(*paths: str) -> None:
+    """Refuse names that are no UTF-8 text: no report could name them, and Python cannot import them."""
+    for path in paths:
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"the name {path!r} is no UTF-8 text", next_step="Rename it, or move it out of the component.") from None
 
 
 def target_of(name: str) -> Target:
@@ -270,10 +343,10 @@ def document_of(told: Run | Refusal) -> dict[str, Any]:
 
 
 def dashboard(told: Run | Refusal) -> str | None:
-    """Return where a run's page lies; a refused run has none."""
-    if isinstance(told, Refusal):
+    """Return where a run's page lies; a refused run has none, nor has one whose page could not be written."""
+    if isinstance(told, Refusal) or not _page(told).exists():
         return None
-    return str(told.plan.component.root / ".spec2prod" / "runs" / told.plan.run_id / "report.html")
+    return str(_page(told))
 
 
 def writer_for(component_path: Path, config: Mapping[str, Any]) -> OpenHandsWriter:
@@ -305,31 +378,57 @@ def cache_folder() -> Path:
     return Path(own) if own else user_cache_path("spec2prod", appauthor=False)
 
 
+def ports_to_look_at(place: Place) -> Ports:
+    """Return what a run there would turn outward to, without an agent; nothing is started for it."""
+    return _ports(place, SystemClock(), Nobody())
+
+
+def type_checking_of(place: Place) -> TypeCheckingGate:
+    """Return the type checker that a run asks there."""
+    return _type_checking(place)
+
+
 def _write_page(run: Run) -> None:
+    """Write the page about a run; where that fails (a full disk) it is told, and the verdict stays what it is."""
     from spec2prod.reports import html
 
-    write_atomic(Path(dashboard(run) or ""), html.render(run))
+    try:
+        write_atomic(_page(run), html.render(run))
+    except OutputError as error:
+        (_LISTENER.get() or Silent()).tell(Event(kind="page", stage=None, text=str(error), at_ms=run.total_ms))
+
+
+def _page(run: Run) -> Path:
+    return run.plan.component.root / ".spec2prod" / "runs" / run.plan.run_id / "report.html"
 
 
 def _ports(place: Place, clock: SystemClock, writer: TestWriter) -> Ports:
-    suite = TestsGate(nonce=uuid.uuid4().hex)
-    interpreter = place.component.interpreter
-    linter = LintingGate(program=programs.own_or_ours("ruff", interpreter))
-    others = (
+    suite = TestsGate(nonce=uuid.uuid4().hex, performance=place.performance, timeout_s=place.settings.test_timeout_seconds)
+    interpreter, ours = place.component.interpreter, Path(sys.executable)
+    selection = programs.ruff_selection(place.component.root, place.component.source)
+    linter = LintingGate(program=programs.own_or_ours("ruff", interpreter), selection=selection)
+    gates: tuple[Gate, ...] = (
+        suite,
+        linter,
         _type_checking(place),
-        SecurityGate(interpreter=Path(sys.executable)),
-        VulnerabilitiesGate(program=programs.ours("pip_audit"), site_packages=programs.site_packages(interpreter), env=_proxies()),
+        SecurityGate(interpreter=ours),
+        VulnerabilitiesGate(interpreter=ours, site_packages=programs.site_packages(interpreter), env=_proxies()),
+        DocumentationGate(interpreter=ours),
+        ComplexityGate(interpreter=ours),
+        *place.own_gates,
     )
+    host = ProcessHost()
     return Ports(
         journal=InMemoryJournal(),
         clock=clock,
-        host=ProcessHost(),
+        host=host,
         tree=place.tree,
-        gates={gate.name: gate for gate in (suite, linter, *others)},
+        gates={gate.name: gate for gate in gates},
         suite=suite,
         linter=linter,
         writer=writer,
         listener=_LISTENER.get() or Silent(),
+        delivery=delivery(place.tree, place.settings, host, clock),
     )
 
 
@@ -339,7 +438,8 @@ def _type_checking(place: Place) -> TypeCheckingGate:
     named = named_checker(programs.pyproject(root), [each.name for each in root.iterdir()])
     checker = (named or "basedpyright") if chosen == "auto" else chosen
     program = programs.ours("basedpyright") if checker == "basedpyright" else programs.own_or_ours(checker, place.component.interpreter)
-    return TypeCheckingGate(checker=checker, program=program, obey_project=named == checker)
+    table = programs.checker_table(root, checker)
+    return TypeCheckingGate(checker=checker, program=program, obey_project=named == checker, configuration=table)
 
 
 def _proxies() -> dict[str, str]:
@@ -348,14 +448,20 @@ def _proxies() -> dict[str, str]:
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
-def _writer(place: Place, mode: Mode) -> OpenHandsWriter:
-    from spec2prod.adapters.openhands.options import OpenHandsOptions
-    from spec2prod.adapters.openhands.workplace import Workplace
-    from spec2prod.adapters.openhands.writer import OpenHandsWriter
-    from spec2prod.adapters.sandbox import find_sandbox
+def _ready_writer(place: Place, mode: Mode) -> TestWriter:
+    """Return the agent, after a cheap look at the machine; the writer itself looks at its environment, key and model."""
+    trouble = examination.before_generation(place.component.root)
+    if trouble is not None:
+        return Unready(AgentUnavailableError(f"{trouble.name}: {trouble.told}", next_step=trouble.next_step))
+    return _writer(place, mode)
 
-    chosen = place.settings.openhands
-    options = OpenHandsOptions(
+
+def agent_options(settings: Settings, mode: Mode = Mode.ASYNC) -> OpenHandsOptions:
+    """Return how the agent is driven, with the keys that the environment holds."""
+    from spec2prod.adapters.openhands.options import OpenHandsOptions
+
+    chosen = settings.openhands
+    return OpenHandsOptions(
         model=chosen.model or "",
         api_key=os.environ.get(chosen.api_key_env, ""),
         base_url=chosen.base_url or "",
@@ -364,13 +470,20 @@ def _writer(place: Place, mode: Mode) -> OpenHandsWriter:
         output_cost_per_token=chosen.output_cost_per_token,
         server_url=chosen.server_url or "",
         server_key=os.environ.get(chosen.server_key_env, "") if chosen.server_key_env else "",
-        timeout_s=place.settings.timeout_seconds,
-        poll_interval_s=place.settings.poll_interval_seconds,
+        timeout_s=settings.timeout_seconds,
+        poll_interval_s=settings.poll_interval_seconds,
         max_iterations=chosen.max_iterations,
         max_tokens=chosen.max_tokens,
         max_cost_usd=chosen.max_cost_usd,
         max_concurrent=chosen.max_concurrent if mode is Mode.ASYNC else 1,
     )
+
+
+def _writer(place: Place, mode: Mode) -> OpenHandsWriter:
+    from spec2prod.adapters.openhands.workplace import Workplace
+    from spec2prod.adapters.openhands.writer import OpenHandsWriter
+    from spec2prod.adapters.sandbox import find_sandbox
+
     workplace = Workplace(
         run_id=place.run_id,
         run_folder=place.tree.run_folder,
@@ -379,7 +492,7 @@ def _writer(place: Place, mode: Mode) -> OpenHandsWriter:
         environment=find_openhands(),
         box=find_sandbox(),
     )
-    return OpenHandsWriter(options, workplace)
+    return OpenHandsWriter(agent_options(place.settings, mode), workplace)
 
 
 def _is_scripted(model: str) -> bool:

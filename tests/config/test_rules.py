@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spec2prod.config.rules import coverage_goal, rules_for
-from spec2prod.config.schema import FindingsRule, VulnerabilitiesRule, PercentRule, RulesTable, TargetRules
+from spec2prod.config.schema import FindingsRule, PercentRule, RulesTable, TargetRules, VulnerabilitiesRule
 from spec2prod.config.settings import Settings, read_settings
 from spec2prod.domain.plan import Target
 from spec2prod.domain.specification import Specification
@@ -40,15 +40,20 @@ def test_the_defaults_are_those_of_the_promotion_page() -> None:
         "linting": ("issues <= 0", True),
         "type_checking": ("errors <= 0", False),
         "security": (security, False),
+        "flaky_tests": ("flaky <= 0", False),
     }
-    for target, percent in ((Target.STAGING, 70), (Target.PRODUCTION, 80)):
-        assert told(rules_for(target, Settings(), PLAIN)) == {
+    at_production = {"documentation": ("percent >= 80, readme >= 1", True)}
+    for target, percent, more in ((Target.STAGING, 70, {}), (Target.PRODUCTION, 80, at_production)):
+        assert told(rules_for(target, Settings(), PLAIN)) == more | {
             "test_pass_rate": ("percent >= 100", True),
             "test_coverage": (f"percent >= {percent}", True),
             "linting": ("issues <= 0", True),
             "type_checking": ("errors <= 0", True),
             "security": (security, True),
             "vulnerabilities": ("vulnerabilities <= 0", False),
+            "flaky_tests": ("flaky <= 0", True),
+            "complexity": ("complexity <= 20", False),
+            "performance": ("response_ms <= 5000, memory_mb <= 512, slower_percent <= 10", target is Target.PRODUCTION),
         }
 
 

@@ -248,3 +248,22 @@ def test_any_name_is_found_or_refused(name: str, sources: list[str], tests: list
         return
     assert set(found.modules) <= set(sources)
     assert all(found.import_root == "." or path.startswith(f"{found.import_root}/") for path in found.modules)
+
+
+def test_what_else_takes_part_is_a_packages_data_and_the_conftests_that_its_tests_obey() -> None:
+    files = [
+        "a/__init__.py",
+        "a/table.csv",
+        "a/keys/x.pem",
+        "a/tests/test_a.py",
+        "a/tests/conftest.py",
+        "conftest.py",
+        "tests/conftest.py",
+        "b/c.txt",
+    ]
+    assert locate("a", files).data == ("a/keys/x.pem", "a/table.csv", "a/tests/conftest.py", "conftest.py")
+    assert locate("m", ["m.py", "table.csv", "tests/test_m.py", "tests/conftest.py", "conftest.py"]).data == (
+        "conftest.py",
+        "tests/conftest.py",
+    )
+    assert locate("m", ["m.py", "conftest.py"]).data == ()

@@ -13,6 +13,7 @@ import venv
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from tests.end_to_end.conftest import REPOSITORY, Ended, environment
 
@@ -51,16 +52,23 @@ class Project:
         target = ("--target", "development")
         return [str(python or sys.executable), "-m", "spec2prod", "run", "--spec", "spec.md", "--component", component, *target, *extra]
 
-    def run(self, component: str, *extra: str, env: Mapping[str, str] | None = None, python: Path | None = None) -> Ended:
+    def run(
+        self,
+        component: str,
+        *extra: str,
+        env: Mapping[str, str] | None = None,
+        python: Path | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> Ended:
         command = self.command(component, *extra, python=python)
-        done = subprocess.run(command, cwd=self.root, env=environment(env), capture_output=True, timeout=PATIENCE_S, check=False)
+        done = subprocess.run(command, cwd=self.root, env=environment(env), capture_output=True, timeout=patience_s, check=False)
         out, err = (stream.decode("utf-8", errors="replace") for stream in (done.stdout, done.stderr))
         assert "Traceback" not in out + err, out + err
         return Ended(done.returncode, out, err, self.report(component))
 
-    def report(self, component: str) -> dict[str, object]:
+    def report(self, component: str) -> dict[str, Any]:
         file = self.root / f"workflow_report_{component}.json"
-        told: dict[str, object] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         return told
 
     def git(self, *words: str) -> str:
@@ -105,11 +113,12 @@ def workspace(root: Path) -> Project:
     return Project(root, one | other)
 
 
-def own_environment(project: Project) -> None:
-    """Give a project a virtual environment that sees what ours has installed, but none of our programs."""
+def own_environment(project: Project, *, sees_ours: bool = True) -> None:
+    """Give a project a virtual environment without pip, that sees what ours has installed, but none of our programs."""
     folder = project.root / ".venv"
     venv.EnvBuilder(symlinks=True).create(folder)
-    _site_packages(folder).joinpath("ours.pth").write_text(f"{LIBRARIES}\n")
+    if sees_ours:
+        _site_packages(folder).joinpath("ours.pth").write_text(f"{LIBRARIES}\n")
 
 
 def half_installed(folder: Path, without: Collection[str]) -> Path:

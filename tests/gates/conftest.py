@@ -16,7 +16,7 @@ from spec2prod.domain.component import Component
 from spec2prod.domain.verdict import Answer
 
 # the judged suites need not load this environment's larger plugins: each run is a second shorter
-PLAIN = '[tool.pytest.ini_options]\naddopts = "-p no:hypothesispytest -p no:asyncio"\n'
+PLAIN = '[tool.pytest.ini_options]\naddopts = "-p no:hypothesispytest -p no:asyncio -p no:benchmark"\n'
 
 type Make = Callable[[Mapping[str, str]], Component]
 type Ask = Callable[..., tuple[tuple[Answer, ...], Completed]]

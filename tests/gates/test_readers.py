@@ -17,7 +17,12 @@ from spec2prod.domain.component import Component
 from spec2prod.domain.suite import EMPTY_SUITE
 from spec2prod.domain.verdict import Unanswered
 from spec2prod.gates.catalogue import CATALOGUE
+from spec2prod.gates.complexity import ComplexityGate
+from spec2prod.gates.custom import CustomGate
+from spec2prod.gates.documentation import DocumentationGate
+from spec2prod.gates.formats import Format
 from spec2prod.gates.linting import LintingGate
+from spec2prod.gates.performance import Performance
 from spec2prod.gates.pytest_answer import lines
 from spec2prod.gates.reading import own
 from spec2prod.gates.security import SecurityGate
@@ -27,14 +32,18 @@ from spec2prod.gates.vulnerabilities import VulnerabilitiesGate
 from spec2prod.workers.pytest_worker import spans
 
 CHECKERS: tuple[Checker, ...] = ("pyright", "basedpyright", "mypy", "ty")
-SUITE: Suite = TestsGate()
+FORMATS: tuple[Format, ...] = ("junit", "sarif", "json")
+SUITE: Suite = TestsGate(performance=Performance())
 LINTER: Linter = LintingGate(program=("ruff",))
 GATES: tuple[Gate, ...] = (
     SUITE,
     LINTER,
     *(TypeCheckingGate(checker=checker, program=(checker,), obey_project=False) for checker in CHECKERS),
     SecurityGate(interpreter=Path("/python")),
-    VulnerabilitiesGate(program=("pip-audit",), site_packages=("/site-packages",)),
+    VulnerabilitiesGate(interpreter=Path("/python"), site_packages=("/site-packages",)),
+    DocumentationGate(interpreter=Path("/python")),
+    ComplexityGate(interpreter=Path("/python")),
+    *(CustomGate(name="own", words=("own", "{answer}"), format=each, figure="figure", path="a.0", checked="format") for each in FORMATS),
 )
 COMPONENT = Component(
     name="pkg",
@@ -76,7 +85,7 @@ ENDINGS = st.builds(
 )
 
 
-@pytest.mark.parametrize("gate", GATES, ids=lambda gate: type(gate).__name__ + getattr(gate, "checker", ""))
+@pytest.mark.parametrize("gate", GATES, ids=lambda gate: type(gate).__name__ + getattr(gate, "checker", "") + getattr(gate, "format", ""))
 @settings(max_examples=60, deadline=None)
 @given(ending=ENDINGS)
 def test_garbage_is_never_an_answer(gate: Gate, ending: Completed) -> None:
@@ -105,5 +114,7 @@ def test_a_tools_path_means_the_components_own_file_however_it_is_told() -> None
     assert own("other/ba.py", files) == ""
 
 
-def test_the_catalogue_names_every_question() -> None:
-    assert {(each.name, each.measures) for each in CATALOGUE} == {(gate.name, gate.measures) for gate in GATES}
+def test_the_catalogue_explains_every_gate() -> None:
+    told = [name for each in CATALOGUE for name in each.measures]
+    assert sorted(told) == sorted({name for gate in GATES if not isinstance(gate, CustomGate) for name in gate.measures})
+    assert {gate.name for gate in GATES if not isinstance(gate, CustomGate)} <= {each.name for each in CATALOGUE}

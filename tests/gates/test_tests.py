@@ -28,7 +28,7 @@ def tree(root: Path) -> set[str]:
 def test_one_run_answers_both_and_leaves_the_tree_untouched(make: Make, ask: Ask) -> None:
     component = make({"src/pkg/sums.py": CODE, "src/pkg/never.py": "X = 1\nY = 2\n", "tests/test_sums.py": GOOD})
     before = tree(component.root)
-    (rate, coverage), completed = ask(GATE, component)
+    (rate, coverage, *_), completed = ask(GATE, component)
     assert isinstance(rate, Measurement)
     assert (rate.values, rate.checked, rate.summary) == ({"percent": 100.0}, 1, "1 of 1 test passed")
     assert isinstance(coverage, Measurement)
@@ -110,7 +110,7 @@ def test_every_outcome_is_told_and_a_broken_file_has_an_address(make: Make, ask:
             "tests/test_syntax.py": "def test_it():\n    assert (\n",
         }
     )
-    (rate, coverage), completed = ask(GATE, component)
+    (rate, coverage, *_), completed = ask(GATE, component)
     assert isinstance(rate, Measurement), completed.stdout + completed.stderr
     assert rate.values == {"percent": 100 * 3 / 8}
     assert rate.summary == "3 of 8 tests passed (1 skipped, 1 expected to fail, 1 passed unexpectedly)"
@@ -131,7 +131,7 @@ def test_every_outcome_is_told_and_a_broken_file_has_an_address(make: Make, ask:
 
 def test_only_broken_files_fail_and_leave_no_coverage(make: Make, ask: Ask) -> None:
     component = make({"src/pkg/sums.py": CODE, "tests/test_broken.py": "import not_there_at_all\n"})
-    (rate, coverage), _ = ask(GATE, component)
+    (rate, coverage, *_), _ = ask(GATE, component)
     assert isinstance(rate, Measurement)
     assert rate.values == {"percent": 0.0}
     assert isinstance(coverage, Unanswered)
@@ -176,7 +176,7 @@ def test_nothing_checked_is_never_an_answer(make: Make, ask: Ask, case: str) -> 
 def test_a_run_cut_short_with_exit_0_is_not_green(make: Make, ask: Ask) -> None:
     code = "import pytest\ndef test_one(): ...\ndef test_two(): pytest.exit('enough', returncode=0)\ndef test_three(): ...\n"
     component = make({"src/pkg/sums.py": CODE, "tests/test_it.py": code})
-    (rate, _), _ = ask(GATE, component)
+    (rate, *_), _ = ask(GATE, component)
     assert isinstance(rate, Measurement)
     assert rate.summary == "1 of 3 tests passed"
     assert "never finished" in rate.findings[0].message
@@ -204,14 +204,14 @@ def test_second():
     for _ in range(300): print("x" * 100_000)
 """
     component = make({"src/pkg/sums.py": CODE, "tests/test_it.py": code})
-    (rate, coverage), completed = ask(GATE, component)
+    (rate, coverage, *_), completed = ask(GATE, component)
     assert isinstance(rate, Measurement)
     assert rate.values == {"percent": 100.0}
     assert isinstance(coverage, Measurement)
     assert coverage.values == {"percent": 100.0}
     assert 1_000_000 < len(completed.stdout) < 5_000_000
     backwards = dataclasses.replace(GATE, order="reversed")
-    (rate, _), _ = ask(backwards, component)
+    (rate, *_), _ = ask(backwards, component)
     assert isinstance(rate, Measurement)
     assert rate.findings[0].message.startswith("test_second: AssertionError: this one needs the other")
 
@@ -219,7 +219,7 @@ def test_second():
 def test_an_interpreter_that_is_not_there_or_has_no_pytest_is_told_with_the_way_out(make: Make, ask: Ask, tmp_path: Path) -> None:
     component = make({"src/pkg/sums.py": CODE, "tests/test_sums.py": GOOD})
     absent = dataclasses.replace(component, interpreter=tmp_path / "nowhere" / "python")
-    (rate, _), _ = ask(GATE, absent)
+    (rate, *_), _ = ask(GATE, absent)
     assert isinstance(rate, Unanswered)
     assert "pytest is not installed" in rate.reason
     bare = dataclasses.replace(component, interpreter=Path(sys.base_prefix) / "bin" / "python3")
@@ -228,7 +228,7 @@ def test_an_interpreter_that_is_not_there_or_has_no_pytest_is_told_with_the_way_
     program.write_text(script)
     program.chmod(0o755)
     bare = dataclasses.replace(component, interpreter=program)
-    (rate, _), _ = ask(GATE, bare)
+    (rate, *_), _ = ask(GATE, bare)
     assert isinstance(rate, Unanswered)
     assert rate.reason == f"pytest and coverage not installed in {program}"
     assert rate.next_step == f"{program} -m pip install pytest coverage"
@@ -255,7 +255,7 @@ def component() -> Component:
 
 
 def test_a_recorded_answer_is_read(component: Component) -> None:
-    rate, coverage = GATE.read(component, answered(component))
+    rate, coverage, *_ = GATE.read(component, answered(component))
     assert isinstance(rate, Measurement)
     assert isinstance(coverage, Measurement)
     assert coverage.values == {"percent": 75.0}
@@ -271,20 +271,20 @@ def test_a_forged_span_fills_no_memory(component: Component) -> None:
 
 
 def test_exit_status_1_without_a_failing_test_is_no_answer(component: Component) -> None:
-    rate, _ = GATE.read(component, answered(component, status=1))
+    rate, *_ = GATE.read(component, answered(component, status=1))
     assert isinstance(rate, Unanswered)
     assert "though no test failed" in rate.reason
 
 
 @pytest.mark.parametrize("modules", [{}, {"src/pkg/sums.py": {"statements": "", "missing": "", "excluded": 2, "trouble": ""}}])
 def test_without_a_statement_there_is_no_coverage(component: Component, modules: dict[str, object]) -> None:
-    rate, coverage = GATE.read(component, answered(component, modules=modules))
+    rate, coverage, *_ = GATE.read(component, answered(component, modules=modules))
     assert isinstance(rate, Measurement)
     assert isinstance(coverage, Unanswered)
 
 
 def test_coverage_is_never_told_rounded_up(component: Component) -> None:
     module = {"statements": "1-10000", "missing": "1-2001", "excluded": 0, "trouble": ""}
-    _, coverage = GATE.read(component, answered(component, modules={"src/pkg/sums.py": module}))
+    _, coverage, *_ = GATE.read(component, answered(component, modules={"src/pkg/sums.py": module}))
     assert isinstance(coverage, Measurement)
     assert coverage.summary == "79.9 % of 10000 lines"

@@ -91,7 +91,7 @@ def test_tys_recorded_answers_are_read() -> None:
         COMPONENT, ended("All checks passed!\n", "INFO Indexed 0 file(s)\nWARN No python files found under the given path(s)")
     )
     assert answer == Unanswered(
-        gate="type_checking", reason="ty checked no file", next_step="look at the files that the configuration of ty excludes"
+        gate="type_checking", reason="ty checked no file", next_step="look at the files that the configuration of ty excludes or ignores"
     )
 
 

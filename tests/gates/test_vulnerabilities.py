@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 NOWHERE = "http://127.0.0.1:9"
 GATE = VulnerabilitiesGate(
-    program=(sys.executable, "-I", "-m", "pip_audit"),
+    interpreter=Path(sys.executable),
     site_packages=("/environment/site-packages",),
     env={"HTTPS_PROXY": NOWHERE, "HTTP_PROXY": NOWHERE},
 )
@@ -43,12 +43,13 @@ RECORDED = {
 }
 
 
-def ended(answer: object, exit_code: int = 0) -> Completed:
-    return Completed(command=GATE.command(COMPONENT), exit_code=exit_code, answer=json.dumps(answer))
+def ended(answer: object) -> Completed:
+    told = {"format": 1, "vulnerabilities": {"trouble": "", "answer": json.dumps(answer)}}
+    return Completed(command=GATE.command(COMPONENT), exit_code=0, answer=json.dumps(told))
 
 
 def test_a_recorded_answer_is_read() -> None:
-    (answer,) = GATE.read(COMPONENT, ended(RECORDED, 1))
+    (answer,) = GATE.read(COMPONENT, ended(RECORDED))
     assert isinstance(answer, Measurement)
     assert (answer.values, answer.checked) == ({"vulnerabilities": 2.0}, 2)
     assert answer.summary == "2 known in 2 packages, 1 could not be audited"
@@ -58,14 +59,14 @@ def test_a_recorded_answer_is_read() -> None:
     ]
 
 
-def test_an_index_that_knows_no_package_has_audited_nothing_though_it_ends_with_exit_0() -> None:
+def test_an_index_that_knows_no_package_has_audited_nothing_though_it_says_no_error() -> None:
     (answer,) = GATE.read(COMPONENT, ended({"dependencies": RECORDED["dependencies"][2:], "fixes": []}))
     assert isinstance(answer, Unanswered)
     assert answer.reason.startswith("could not be audited: 0 of 1 package known to the service; Dependency not found")
 
 
 def test_another_environment_is_never_audited_in_place_of_the_components() -> None:
-    (answer,) = VulnerabilitiesGate(program=GATE.program, site_packages=()).read(COMPONENT, ended(RECORDED, 1))
+    (answer,) = VulnerabilitiesGate(interpreter=GATE.interpreter, site_packages=()).read(COMPONENT, ended(RECORDED))
     assert isinstance(answer, Unanswered)
     assert answer.reason == "could not be audited: no site-packages folder belongs to /python"
 
@@ -74,8 +75,9 @@ def test_a_service_that_cannot_be_reached_is_no_answer(ask: Ask, tmp_path: Path)
     package = tmp_path / "six-1.0.dist-info"
     package.mkdir()
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: six\nVersion: 1.0\n")
-    gate = VulnerabilitiesGate(program=GATE.program, site_packages=(str(tmp_path),), env=GATE.env)
+    gate = VulnerabilitiesGate(interpreter=GATE.interpreter, site_packages=(str(tmp_path),), env=GATE.env)
     (answer,), _ = ask(gate, COMPONENT)
     assert isinstance(answer, Unanswered)
-    assert answer.reason.startswith("could not be audited: pip-audit ended with exit 1")
+    assert answer.reason.startswith("could not be audited: ")
+    assert "Connection refused" in answer.reason
     assert "where the vulnerability service can be reached" in answer.next_step

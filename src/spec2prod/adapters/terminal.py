@@ -27,10 +27,11 @@ STYLES = {
     "failed": "bold red",
     "errored": "bold magenta",
     "waived": "blue",
+    "pending": "bold yellow",
     "accepted": "green",
     "rejected": "red",
 }
-SIGNS = {"passed": "✓", "warned": "!", "failed": "✗", "errored": "?", "waived": "~", "accepted": "✓", "rejected": "✗"}
+SIGNS = {"passed": "✓", "warned": "!", "failed": "✗", "errored": "?", "waived": "~", "pending": "…", "accepted": "✓", "rejected": "✗"}
 _NARROW = 72  # columns; below, a table would be all folds
 _SHOWN = 5  # findings a gate
 _SECOND, _MINUTE = 1000.0, 60_000.0

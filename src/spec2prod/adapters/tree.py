@@ -89,7 +89,7 @@ class ProjectTree:
 
     def keep(self, name: str, text: str) -> str:
         """Keep a text in the run's own folder, replacing one of the same name; return its path relative to the project."""
-        folder = self._made_run_folder()
+        folder = self.make_run_folder()
         file = self._inside((folder / name).relative_to(self._root).as_posix() if not Path(name).is_absolute() else name)
         if not Path(os.path.normpath(file)).is_relative_to(folder):
             raise UsageError(f"{name} leads outside the run's folder", next_step="Name a file without .. in it.")
@@ -127,7 +127,7 @@ class ProjectTree:
 
     def _copy(self, name: str) -> ProjectTree:
         with _told_as_output(name):
-            target = _fresh_folder(self._made_run_folder() / "workspaces", _safe(name))
+            target = _fresh_folder(self.make_run_folder() / "workspaces", _safe(name))
             for path in self._walk(self._root):
                 place = target / path.relative_to(self._root)
                 place.parent.mkdir(parents=True, exist_ok=True)
@@ -138,8 +138,12 @@ class ProjectTree:
                     shutil.copy2(path, place)
         return ProjectTree(target, self._run_id)
 
-    def _made_run_folder(self) -> Path:
-        """Make the run's folder, and mark what is above it as nobody's to keep: neither backups nor git."""
+    def make_run_folder(self) -> Path:
+        """Make the run's folder, and mark what is above it as nobody's to keep: neither backups nor git.
+
+        Raises:
+            OutputError: where it cannot be made.
+        """
         with _told_as_output(STATE):
             self.run_folder.mkdir(parents=True, exist_ok=True)
             for name, text in (("CACHEDIR.TAG", _CACHE_TAG), (".gitignore", "*\n")):

@@ -121,11 +121,14 @@ def metadata_of(component: Component, project: Mapping[str, Any], digest: str) -
     Raises:
         DeliveryError: where the project says something that is none.
     """
+    dependencies = project.get("dependencies", [])
+    if not isinstance(dependencies, list):
+        raise DeliveryError("must be a list of requirements", where=f"{_WHERE}.dependencies", next_step='write ["httpx>=0.28"]')
     return Metadata(
         name=re.sub(r"[^A-Za-z0-9]+", "-", component.name).strip("-") or "component",
         version=_version(str(project.get("version", "0.0.0")), digest[:SHORT]),
         requires_python=_specifier(str(project.get("requires-python", ""))),
-        dependencies=tuple(sorted(_requirement(str(each)) for each in project.get("dependencies", ()))),
+        dependencies=tuple(sorted(_requirement(str(each)) for each in dependencies)),
     )
 
 

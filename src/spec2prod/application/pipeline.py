@@ -6,19 +6,17 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
-from spec2prod.application import delivery, refactoring, testing
+from spec2prod.application import refactoring, testing
 from spec2prod.application.acceptance import Acceptance
+from spec2prod.application.delivery import STAGES, Releasing
 from spec2prod.application.generation import Generation
-from spec2prod.application.ports import Ports
+from spec2prod.application.ports import Ports, in_one_process
 from spec2prod.application.session import Session
 from spec2prod.application.specification import specification_result
 from spec2prod.domain.plan import Mode, Plan, Stage
 from spec2prod.domain.run import Run, StageResult
 from spec2prod.domain.timeline import Span
 from spec2prod.domain.verdict import Judgement
-
-_GATES = (*testing.GATES, *refactoring.GATES)
-_DEPLOYMENTS = (Stage.STAGING_DEPLOYMENT, Stage.PRODUCTION_DEPLOYMENT)
 
 
 async def run_plan(plan: Plan, ports: Ports, *, prelude: Sequence[Span] = ()) -> Run:
@@ -46,6 +44,7 @@ class Climb:
         self.session = Session(plan, ports, prelude)
         self.generation = Generation(self.session)
         self.acceptance = Acceptance(self.session)
+        self.releasing = Releasing(self.session, self._gates())
         self.first: tuple[Judgement, ...] = ()
         self.results: dict[Stage, StageResult] = {Stage.SPECIFICATION: specification_result(plan.specification)}
         self.not_run: dict[Stage, str] = {}
@@ -64,7 +63,7 @@ class Climb:
         )
         await self.acceptance.adopt()
         await self._ask_again_what_changed()
-        self._deliver()
+        await self._deliver()
 
     async def generate(self) -> None:
         """Have missing tests written, unless the suite is red: proposals are judged against a green one."""
@@ -105,21 +104,26 @@ class Climb:
 
     async def _ask_again_what_changed(self) -> None:
         """Whatever changed the tree re-asks what it touched, once; nothing else is asked again (law 2)."""
-        stale = [gate for gate in self.session.asked(_GATES) if not self.session.is_fresh(gate)]
-        stage = Stage.ACCEPTANCE if self.plan.generate else Stage.REFACTORING
+        session, stage = self.session, Stage.ACCEPTANCE if self.plan.generate else Stage.REFACTORING
+        stale = [gate for gate in session.asked(self._gates()) if not session.is_fresh(gate)]
         if stale:
-            async with self.session.stage(stage):
-                await self.session.beside(*(partial(self.session.ask, stage, gate) for gate in stale))
+            async with session.stage(stage):
+                await session.beside(*(partial(session.ask, stage, *group) for group in in_one_process(stale)))
+                await testing.settle(session, stage)
 
-    def _deliver(self) -> None:
-        blocked = [each.gate for each in self.session.judged(_GATES) if each.required and not each.verdict.lets_pass]
-        for stage in (each for each in self.plan.stages if each in _DEPLOYMENTS):
+    def _gates(self) -> tuple[str, ...]:
+        return (*self.session.names(Stage.TESTING), *self.session.names(Stage.REFACTORING))
+
+    async def _deliver(self) -> None:
+        """Release, environment by environment, if every required gate lets it; what stopped it once stops the rest."""
+        blocked = [each.gate for each in self.session.judged(self._gates()) if each.required and not each.verdict.lets_pass]
+        for stage in (each for each in self.plan.stages if each in STAGES):
             if blocked:
                 self.not_run[stage] = f"required gates did not pass: {', '.join(blocked)}"
-            elif Stage.STAGING_DEPLOYMENT in self.results:
+            elif any(not self.results[each].verdict.lets_pass for each in STAGES if each in self.results):
                 self.not_run[stage] = "it was not released to staging"
             else:
-                self.results[stage] = delivery.not_set_up(stage)
+                self.results[stage] = await self.releasing.run(stage)
 
     def _conclude(self) -> None:
         ran = {span.name for span in self.session.spans}

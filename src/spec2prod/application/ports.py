@@ -99,12 +99,12 @@ class Gate(Protocol):
 
     @property
     def name(self) -> str:
-        """Return the question's name: tests, linting, type_checking, security, vulnerabilities."""
+        """Return the question's name: tests, linting, type_checking, …, or a project's own."""
         ...
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """Return the gates it answers; tests answer two from one run."""
+        """Return the gates it answers; tests answer several from one run."""
         ...
 
     @property
@@ -122,6 +122,30 @@ class Gate(Protocol):
 
 
 @runtime_checkable
+class Sharing(Gate, Protocol):
+    """A question that one process can answer beside others of the same `house`: one start per answer."""
+
+    @property
+    def house(self) -> str:
+        """Return whose process answers it."""
+        ...
+
+    def together(self, commands: Sequence[Command]) -> Command:
+        """Return one command that asks what all of these ask."""
+        ...
+
+
+@runtime_checkable
+class Placed(Gate, Protocol):
+    """A question that says itself in which stage it is asked: testing, or refactoring."""
+
+    @property
+    def stage(self) -> Stage:
+        """Return the stage."""
+        ...
+
+
+@runtime_checkable
 class Suite(Gate, Protocol):
     """The question `tests`, which also tells its answer test by test and line by line."""
 
@@ -132,6 +156,26 @@ class Suite(Gate, Protocol):
     def candidate(self, component: Component, test_file: str, *, backwards: bool) -> Command:
         """Return the command that runs one proposed file alone, in its own order or backwards."""
         ...
+
+    def again(self, component: Component, node_ids: Sequence[str]) -> Command:
+        """Return the command that runs these tests (or whole files) once more, in the order given, and no others."""
+        ...
+
+
+def in_one_process(gates: Sequence[Gate]) -> tuple[tuple[Gate, ...], ...]:
+    """Return the gates in groups that one process each can answer, in their order."""
+    houses: dict[str, list[Gate]] = {}
+    for gate in gates:
+        houses.setdefault(gate.house if isinstance(gate, Sharing) else f"gate {gate.name}", []).append(gate)
+    return tuple(tuple(group) for group in houses.values())
+
+
+def command_of(gates: Sequence[Gate], component: Component) -> Command:
+    """Return the one command that asks all gates of a group about the whole component."""
+    first = gates[0]
+    if len(gates) == 1 or not isinstance(first, Sharing):
+        return first.command(component)
+    return first.together([gate.command(component) for gate in gates])
 
 
 class Linter(Gate, Protocol):

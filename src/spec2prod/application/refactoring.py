@@ -1,11 +1,13 @@
-"""The stage that asks linter, type checker and security scanner, all at once, and mends what may be mended."""
+"""The stage that asks linter, type checker, security scanner and a project's own gates, all at once, and mends what may be mended."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from spec2prod.application.ports import in_one_process
 from spec2prod.domain.plan import Stage
 from spec2prod.domain.run import StageResult
 from spec2prod.domain.verdict import Evidence, Measurement, remeasured, stage_verdict
@@ -14,27 +16,25 @@ if TYPE_CHECKING:
     from spec2prod.application.ports import Gate
     from spec2prod.application.session import Session
 
-GATES = ("linting", "type_checking", "security", "vulnerabilities")
-
 
 async def measure(session: Session) -> None:
     """Ask every question of the stage; an auto-fix changes the digest, so that what it touched is asked again."""
     async with session.stage(Stage.REFACTORING):
-        questions = session.asked(GATES)
-        await session.beside(*(partial(_ask, session, gate) for gate in questions))
-        for gate in questions:
-            await session.ask(Stage.REFACTORING, gate)
+        groups = in_one_process(session.asked(session.names(Stage.REFACTORING)))
+        await session.beside(*(partial(_ask, session, group) for group in groups))
+        for group in groups:
+            await session.ask(Stage.REFACTORING, *group)
 
 
 def result(session: Session) -> StageResult:
     """Judge the stage on the final tree."""
-    gates = session.judged(GATES)
+    gates = session.judged(session.names(Stage.REFACTORING))
     return StageResult(stage=Stage.REFACTORING, verdict=stage_verdict(gates), gates=gates, outputs={"auto_fixed": sorted(session.diffs)})
 
 
-async def _ask(session: Session, gate: Gate) -> None:
-    await session.ask(Stage.REFACTORING, gate)
-    if gate.name == session.ports.linter.name and session.plan.auto_fix:
+async def _ask(session: Session, gates: Sequence[Gate]) -> None:
+    await session.ask(Stage.REFACTORING, *gates)
+    if session.ports.linter.name in {gate.name for gate in gates} and session.plan.auto_fix:
         await _mend(session)
 
 

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
 
-from spec2prod.application.ports import Event, Gate, Ports, Suite, Tree
+from spec2prod.application.ports import Event, Gate, Placed, Ports, Suite, Tree, command_of
 from spec2prod.domain.candidate import TaskOutcome
 from spec2prod.domain.command import Completed
 from spec2prod.domain.component import Component
+from spec2prod.domain.flaky import Standing
 from spec2prod.domain.plan import Mode, Plan, Stage
 from spec2prod.domain.suite import EMPTY_SUITE, SuiteReport
 from spec2prod.domain.timeline import Span
@@ -27,7 +28,7 @@ class Session:
     """What the stages of one run know together.
 
     `component` changes when a generated test is adopted; `evidence` maps a gate to its newest evidence, whose digest
-    decides whether it still counts (law 1).
+    decides whether it still counts (law 1). `standings` tells of each red test what running it again has shown.
     """
 
     def __init__(self, plan: Plan, ports: Ports, spans: Sequence[Span] = ()) -> None:
@@ -39,6 +40,7 @@ class Session:
         self.spans: list[Span] = list(spans)
         self.diffs: dict[str, str] = {}
         self.running: dict[Stage, float] = {}
+        self.standings: dict[str, Standing] = {}
 
     def tell(self, kind: str, stage: Stage | None, text: str, verdict: Verdict | None = None) -> None:
         """Tell the listeners one sentence."""
@@ -78,31 +80,50 @@ class Session:
         step = f"{stage}:{suite_or_gate.name}:{digest[:12]}"
         return await self.timed(stage, suite_or_gate.name, self.ports.journal.step(step, self.ports.host.run, command))
 
-    async def ask(self, stage: Stage, gate: Gate) -> None:
-        """Make sure that there is evidence for the tree as it is; ask only where there is none.
+    async def ask(self, stage: Stage, *gates: Gate) -> None:
+        """Make sure that there is evidence for the tree as it is; ask only where there is none. Several gates share one process.
 
         A tree that changes under the tool gives no evidence: it is asked once more, then `errored`.
         """
+        stale = self._stale(gates)
         for _ in range(_ASK_AGAIN):
-            if self.is_fresh(gate):
-                return
-            component, tree = self.component, self.ports.tree
-            before = tree.digest(self.scope(gate, component))
-            completed = await self.run(stage, gate, tree, component)
-            self.take(gate, component, before, completed)
-            if tree.digest(self.scope(gate, self.component)) == before:
+            if not (asked := self._stale(stale)):
                 break
-        else:
+            component, tree = self.component, self.ports.tree
+            before = {gate.name: tree.digest(self.scope(gate, component)) for gate in asked}
+            completed = await self._run_together(stage, asked)
+            for gate in asked:
+                self.take(gate, component, before[gate.name], completed)
+        for gate in self._stale(stale):
             self._unsettled(gate)
-        for name in gate.measures:
+        for name in (name for gate in stale for name in gate.measures):
             self._tell_measured(stage, name)
+
+    def names(self, stage: Stage) -> tuple[str, ...]:
+        """Return the gates that a stage answers: testing those of the suite and those placed there, refactoring all others."""
+        gates = self.ports.gates.values()
+        return tuple(name for gate in gates if (stage is Stage.TESTING) == self._in_testing(gate) for name in gate.measures)
+
+    def _in_testing(self, gate: Gate) -> bool:
+        return gate.name == self.ports.suite.name or (isinstance(gate, Placed) and gate.stage is Stage.TESTING)
+
+    def _stale(self, gates: Sequence[Gate]) -> tuple[Gate, ...]:
+        return tuple(gate for gate in gates if not self.is_fresh(gate))
+
+    async def _run_together(self, stage: Stage, gates: Sequence[Gate]) -> Completed:
+        """Ask several questions in one process, as one journal step, measured."""
+        component = self.component
+        command = command_of(gates, component)
+        digest = self.ports.tree.digest({path for gate in gates for path in self.scope(gate, component)})
+        name = "+".join(gate.name for gate in gates)
+        return await self.timed(stage, name, self.ports.journal.step(f"{stage}:{name}:{digest[:12]}", self.ports.host.run, command))
 
     def take(self, gate: Gate, component: Component, digest: str, completed: Completed) -> None:
         """Read a tool's answer and bind it to the digest of what was measured."""
         for answer in gate.read(component, completed):
             self.bind(answer, digest, gate.name)
         if isinstance(gate, Suite):
-            self.suite = gate.report(component, completed)
+            self.suite, self.standings = gate.report(component, completed), {}
 
     def bind(self, answer: Answer, digest: str, tool: str) -> None:
         """Make an answer evidence for one digest."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
-from io import TextIOWrapper
 
 from spec2prod import __version__
-from spec2prod.cli import openhands, run
+from spec2prod.cli import config, doctor, gates, init, openhands, plan, releases, run, streams
 from spec2prod.cli.output import guarded
 
 _EPILOG = """\
 examples:
+  spec2prod init
+  spec2prod doctor
   spec2prod run --spec specs/calculator_operations.md --component calculator_operations --target development
   spec2prod run --spec specs/api.md --component api --target staging --async --enable-openhands
   spec2prod openhands install
@@ -25,9 +25,7 @@ exit codes:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 loses a sign, not the report
+    streams.prepare()
     args = _parser().parse_args(argv)
     command: Callable[[argparse.Namespace], int] = args.command
     return guarded(lambda: command(args), debug=args.debug)
@@ -44,6 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"spec2prod {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    run.add(commands, common)
-    openhands.add(commands, common)
+    for command in (init, doctor, plan, run):
+        command.add(commands, common)
+    releases.add(commands, common)
+    for command in (gates, config, openhands):
+        command.add(commands, common)
     return parser

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, cast
 
-from spec2prod.errors import ExitCode, Spec2prodError
+from spec2prod.cli.streams import Patient, silence
+from spec2prod.errors import ExitCode, OutputError, Spec2prodError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,20 +38,9 @@ def console(*, stderr: bool) -> Console:
     """Return where people read: standard output, or standard error while that belongs to a document."""
     from rich.console import Console
 
-    class Patient(Console):
-        """A console whose reader may go away (`| head`) without that changing the verdict or the exit code."""
-
-        def on_broken_pipe(self) -> None:
-            self.quiet = True
-            silence(sys.stderr if stderr else sys.stdout)
-
-    piped = not (sys.stderr if stderr else sys.stdout).isatty()
-    return Patient(stderr=stderr, highlight=False, width=_PIPED_WIDTH if piped and "COLUMNS" not in os.environ else None)
-
-
-def silence(stream: TextIO) -> None:
-    """Point a stream whose reader went away elsewhere, so that the interpreter's last flush stays quiet."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    stream = sys.stderr if stderr else sys.stdout
+    width = _PIPED_WIDTH if not stream.isatty() and "COLUMNS" not in os.environ else None
+    return Console(file=cast("TextIO", Patient(stream)), highlight=False, width=width)
 
 
 def emit(text: str) -> None:
@@ -60,10 +50,16 @@ def emit(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         silence(sys.stdout)
+    except OSError as error:
+        silence(sys.stdout)
+        step = "Look at the free space, or use --output."
+        raise OutputError(f"cannot be written: {error}", where="standard output", next_step=step) from None
 
 
 def fail(message: str, next_step: str, code: ExitCode) -> int:
     """Tell an error and its next step on standard error; return the exit code."""
     lines = [f"spec2prod: {message}"] + ([f"next: {next_step}"] if next_step else [])
-    sys.stderr.write("\n".join(lines) + "\n")
+    stream = Patient(sys.stderr)
+    stream.write("\n".join(lines) + "\n")
+    stream.flush()
     return code

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from spec2prod.cli.output import console, emit
+from spec2prod.errors import UsageError
 
 EPILOG = """\
 The report is written to workflow_report_<component>.json (or --output) whatever happens: verdicts, timings of every
@@ -43,13 +44,18 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--async", dest="async_mode", action="store_true", help="let the agent write tests while other stages run, and run tools at once"
     )
-    parser.add_argument("--enable-openhands", action="store_true", help="have the OpenHands agent write missing tests")
     parser.add_argument("--component-path", metavar="PATH", help="where the component lies, if its name does not tell")
     parser.add_argument("--output", metavar="FILE", help="the report (default: workflow_report_<component>.json)")
+    add_override_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="print the report on stdout, and everything else on stderr")
+
+
+def add_override_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags that stand in for settings: `plan` and `config show` take them too."""
+    parser.add_argument("--enable-openhands", action="store_true", help="have the OpenHands agent write missing tests")
     parser.add_argument("--coverage-threshold", type=float, metavar="PERCENT", help="override the coverage rule of this run")
     parser.add_argument("--timeout-seconds", type=float, metavar="S", help="time limit of one module's agent task (default: 300)")
     parser.add_argument("--no-fix", action="store_true", help="do not let the linter mend the component's files")
-    parser.add_argument("--json", action="store_true", help="print the report on stdout, and everything else on stderr")
 
 
 def overrides(args: argparse.Namespace) -> dict[str, object]:
@@ -72,10 +78,33 @@ def report_path(args: argparse.Namespace) -> Path:
     return Path(args.output or f"workflow_report_{safe}.json")
 
 
+def refuse_unreadable(args: argparse.Namespace) -> None:
+    """Refuse words that no report could repeat.
+
+    Raises:
+        UsageError: where the component has no name, or a word is no UTF-8 text.
+    """
+    words = {"--component": args.component, "--spec": args.spec, "--output": args.output, "--component-path": args.component_path}
+    for flag, word in words.items():
+        if word is not None and (not word or not is_text(word)):
+            what = f"{word!r} is no UTF-8 text" if word else "is empty"
+            raise UsageError(what, where=flag, next_step=f"Give {flag} a name.")
+
+
+def is_text(word: str) -> bool:
+    """Whether a word from the command line was UTF-8."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def run(args: argparse.Namespace) -> int:
     """Run, report, and return the exit code."""
     from spec2prod import bootstrap
 
+    refuse_unreadable(args)
     request = bootstrap.Request(
         spec=Path(args.spec),
         component=args.component,

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import reduce
 
+from spec2prod.config.schema import TargetRules
 from spec2prod.config.settings import Settings
 from spec2prod.domain.plan import Target
 from spec2prod.domain.specification import Specification
@@ -19,7 +20,7 @@ COVERAGE = "test_coverage"
 SECURITY = "security"  # not waivable unless the settings say so, even where it is optional
 _LEAST_GOAL = 80.0  # percent
 
-_AT_LEAST = frozenset({"percent"})  # every other figure counts what is wrong
+_AT_LEAST = frozenset({"percent", "readme"})  # every other figure counts what is wrong
 
 
 def _default(gate: str, *, required: bool = True, **limits: float) -> Rule:
@@ -32,6 +33,7 @@ def _limit(value: str, threshold: float, origin: str) -> Limit:
 
 
 _VULNERABILITIES = _default("vulnerabilities", required=False, vulnerabilities=0)
+_COMPLEXITY = _default("complexity", required=False, complexity=20)
 DEFAULTS: Mapping[Target, tuple[Rule, ...]] = {
     Target.DEVELOPMENT: (
         _default("test_pass_rate", percent=100),
@@ -39,6 +41,7 @@ DEFAULTS: Mapping[Target, tuple[Rule, ...]] = {
         _default("linting", issues=0),
         _default("type_checking", required=False, errors=0),
         _default("security", required=False, critical=0, high=0, medium=5),
+        _default("flaky_tests", required=False, flaky=0),
     ),
     Target.STAGING: (
         _default("test_pass_rate", percent=100),
@@ -46,7 +49,10 @@ DEFAULTS: Mapping[Target, tuple[Rule, ...]] = {
         _default("linting", issues=0),
         _default("type_checking", errors=0),
         _default("security", critical=0, high=0, medium=5),
+        _default("flaky_tests", flaky=0),
         _VULNERABILITIES,
+        _COMPLEXITY,
+        _default("performance", required=False, response_ms=5000, memory_mb=512, slower_percent=10),
     ),
     Target.PRODUCTION: (
         _default("test_pass_rate", percent=100),
@@ -54,7 +60,11 @@ DEFAULTS: Mapping[Target, tuple[Rule, ...]] = {
         _default("linting", issues=0),
         _default("type_checking", errors=0),
         _default("security", critical=0, high=0, medium=5),
+        _default("flaky_tests", flaky=0),
         _VULNERABILITIES,
+        _COMPLEXITY,
+        _default("performance", response_ms=5000, memory_mb=512, slower_percent=10),
+        _default("documentation", percent=80, readme=1),
     ),
 }
 
@@ -90,15 +100,30 @@ def _of_target(target: Target, settings: Settings) -> Iterator[Rule]:
     """Yield a target's rules: the defaults, with what the settings give in their place, and gates that only the settings ask."""
     stated = settings.rules.model_dump(exclude_none=True)[target.value]
     defaults = {rule.gate: rule for rule in DEFAULTS[target]}
-    for gate in (*defaults, *(gate for gate, changes in stated.items() if changes and gate not in defaults)):
-        default = defaults.get(gate) or next(rule for rule in DEFAULTS[Target.PRODUCTION] if rule.gate == gate)
+    for gate in (*defaults, *(gate for gate, changes in stated.items() if gate not in defaults and _asks(gate, changes))):
+        default = defaults.get(gate) or next((rule for rule in DEFAULTS[Target.PRODUCTION] if rule.gate == gate), _own(gate, settings))
         changes = dict(stated[gate])
         required = bool(changes.pop("required", default.required))
         waivable = bool(changes.pop("waivable", not required and gate != SECURITY))
         limits = {limit.value: limit for limit in default.limits}
         for value, threshold in changes.items():
-            limits[value] = _limit(value, threshold, settings.origin(f"rules.{target.value}.{gate}.{value}"))
+            limit = _limit(value, threshold, settings.origin(f"rules.{target.value}.{gate}.{value}"))
+            limits[value] = replace(limit, comparison=limits[value].comparison) if value in limits else limit
         yield Rule(gate=gate, limits=tuple(limits.values()), required=required, waivable=waivable)
+
+
+def _asks(gate: str, changes: Mapping[str, object]) -> bool:
+    """Whether a table asks for a gate without a default; a project's own gate is asked by an empty one too."""
+    return bool(changes) or gate not in TargetRules.model_fields
+
+
+def _own(gate: str, settings: Settings) -> Rule:
+    """Return what is asked of a gate of the project's own by default: no failure, where less of its figure is better."""
+    table = settings.gates.get(gate)
+    if table is None:  # from an entry point: only the rule says which figures it has
+        return Rule(gate=gate, limits=())
+    comparison = Comparison.AT_LEAST if table.better == "higher" else Comparison.AT_MOST
+    return Rule(gate=gate, limits=(Limit(value=table.figure_name, comparison=comparison, threshold=0, origin="default"),))
 
 
 def _stated(settings: Settings, target: Target, gate: str) -> Mapping[str, object]:

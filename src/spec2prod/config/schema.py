@@ -77,8 +77,72 @@ class VulnerabilitiesRule(GateRule):
     vulnerabilities: Count | None = Field(default=None, description="known vulnerabilities at most")
 
 
+class FlakyRule(GateRule):
+    """A rule on red tests that are green when they are run again: at most."""
+
+    flaky: Count | None = Field(default=None, description="flaky tests at most")
+
+
+class PerformanceRule(GateRule):
+    """A rule on the component's benchmarks, and on the memory of its tests: at most."""
+
+    response_ms: Count | None = Field(default=None, description="the slowest benchmark's median at most, in milliseconds per call")
+    memory_mb: Count | None = Field(default=None, description="peak memory of the test process at most, in MiB")
+    slower_percent: Count | None = Field(default=None, description="slower than in the last promoted run at most, in percent")
+
+
+class DocumentationRule(GateRule):
+    """A rule on docstrings and README: at least."""
+
+    percent: Percent | None = Field(default=None, description="public names with a docstring at least, in percent")
+    readme: Annotated[float, Field(ge=0, le=1)] | None = Field(default=None, description="1 where a README is needed, 0 where none is")
+
+
+class ComplexityRule(GateRule):
+    """A rule on the most tangled function: at most."""
+
+    complexity: Count | None = Field(default=None, description="cyclomatic complexity of a function at most")
+
+
+class OwnRule(GateRule):
+    """A rule on a gate of the project's own: its figure, at most (at least where the gate says that more is better)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    __pydantic_extra__: dict[str, float] = Field(init=False)
+
+
+class GateTable(Part):
+    """`[tool.spec2prod.gates.<name>]`: a gate of the project's own, a command and the form of its answer."""
+
+    command: Annotated[Names, Field(min_length=1)] = Field(
+        description="what is started in the project's root, a list of words; `{modules}`, `{tests}`, `{source}`, `{python}` and "
+        "`{answer}` are filled in"
+    )
+    format: Literal["junit", "sarif", "json", "exit-code"] = Field(description="the form of the answer")
+    path: Name | None = Field(default=None, description="where a JSON answer holds the figure: `totals.percent`, or a JSON Pointer")
+    checked: Name | None = Field(default=None, description="where a JSON answer counts what was looked at; 0 there is no answer")
+    figure: Name | None = Field(default=None, description="the figure's name; unless stated `failures`, or `issues` of SARIF")
+    better: Literal["lower", "higher"] = Field(default="lower", description="whether the figure should be low or high")
+    stage: Literal["testing", "refactoring"] = Field(default="refactoring", description="the stage in which it is asked")
+    reads_tests: bool = Field(default=True, description="whether a change of the tests asks it again")
+    exit_codes: Annotated[tuple[int, ...], Field(strict=False)] = Field(
+        default=(0, 1), description="the exit codes of an answer; any other one is a crash (not for `exit-code`)"
+    )
+    timeout_seconds: Seconds = Field(default=300.0, description="its time limit, in seconds")
+
+    @property
+    def figure_name(self) -> str:
+        """Return the figure that rules speak about."""
+        return self.figure or {"sarif": "issues"}.get(self.format, "failures")
+
+
 class TargetRules(Part):
     """`[tool.spec2prod.rules.<target>.<gate>]`: what is given replaces the default of that figure."""
+
+    model_config = ConfigDict(extra="allow")  # the project's own gates, whose names `Table` checks
+
+    __pydantic_extra__: dict[str, OwnRule] = Field(init=False)
 
     test_pass_rate: PercentRule = PercentRule()
     test_coverage: PercentRule = PercentRule()
@@ -86,6 +150,15 @@ class TargetRules(Part):
     type_checking: ErrorsRule = ErrorsRule()
     security: FindingsRule = FindingsRule()
     vulnerabilities: VulnerabilitiesRule = VulnerabilitiesRule()
+    flaky_tests: FlakyRule = FlakyRule()
+    performance: PerformanceRule = PerformanceRule()
+    documentation: DocumentationRule = DocumentationRule()
+    complexity: ComplexityRule = ComplexityRule()
+
+    @property
+    def own(self) -> dict[str, OwnRule]:
+        """Return the rules on gates of the project's own."""
+        return self.__pydantic_extra__ or {}
 
 
 class RulesTable(Part):
@@ -126,6 +199,16 @@ class OpenHandsTable(Part):
     required: bool = Field(default=False, description="whether a run fails when no tests could be generated")
 
 
+class ProductionTable(Part):
+    """`[tool.spec2prod.production]`: what production asks of time and people, beside its gates."""
+
+    soak_days: Annotated[float, Field(ge=0, le=3_650)] = Field(default=7.0, description="days that the same digest must stand in staging")
+    required_attestations: Names = Field(
+        default=("security_review", "documentation", "monitoring", "rollback_rehearsed"),
+        description="what somebody must attest for the digest (`spec2prod attest`)",
+    )
+
+
 class Table(Part):
     """`[tool.spec2prod]`."""
 
@@ -138,6 +221,7 @@ class Table(Part):
     )
     auto_fix_linting: bool = Field(default=True, description="whether the linter may mend what it can mend safely; the change is shown")
     timeout_seconds: Seconds = Field(default=300.0, description="time limit of one module's agent task, in seconds")
+    test_timeout_seconds: Seconds = Field(default=600.0, description="time limit of one run of the tests, in seconds")
     poll_interval_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(
         default=2.0, description="longest pause between two looks at an agent's task, in seconds"
     )
@@ -146,5 +230,7 @@ class Table(Part):
         default="auto", description="the type checker; `auto` is the one that the project configures, else basedpyright"
     )
     rules: RulesTable = Field(default=RulesTable(), description="what each target asks of each gate")
+    gates: dict[str, GateTable] = Field(default_factory=dict, description="gates of the project's own, by name")
     waivers: Annotated[tuple[WaiverTable, ...], Field(strict=False)] = Field(default=(), description="waivers of gates")
+    production: ProductionTable = Field(default=ProductionTable(), description="what production asks of time and people")
     openhands: OpenHandsTable = Field(default=OpenHandsTable(), description="the agent and its limits")

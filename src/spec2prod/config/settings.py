@@ -16,6 +16,7 @@ from typing import Any, TypeGuard, get_args, get_origin
 
 from pydantic import BaseModel, Field, ValidationError
 
+from spec2prod.config.own_gates import problems
 from spec2prod.config.schema import Table, TargetRules
 from spec2prod.domain.locate import ComponentSetting
 from spec2prod.domain.waiver import Waiver
@@ -58,7 +59,8 @@ class Settings(Table):
 
     def gate_names(self) -> tuple[str, ...]:
         """Return the gates that rules and waivers may name."""
-        return tuple(TargetRules.model_fields)
+        targets = (self.rules.development, self.rules.staging, self.rules.production)
+        return tuple(dict.fromkeys([*TargetRules.model_fields, *(name for rules in targets for name in rules.own)]))
 
 
 def read_settings(
@@ -80,7 +82,7 @@ def read_settings(
     origins: dict[str, str] = {}
     for name, value in _leaves(_of_project(root)):
         _put(values, name, value)
-        origins[name] = f"{_FILE}: {_TABLE}.{name}"
+        origins[name] = f"{_FILE}: {_TABLE}.{unescaped(name)}"
     for name, variable in _FROM_ENVIRONMENT.items():
         if (environ or {}).get(variable):
             _put(values, name, (environ or {})[variable])
@@ -90,6 +92,8 @@ def read_settings(
         origins[name] = overrides_from
     try:
         table = Table.model_validate(values)
+        if wrong := problems(table):
+            raise ValidationError.from_exception_data("settings", wrong)
     except ValidationError as error:
         raise _told(error, origins) from None
     settings = Settings(**{name: getattr(table, name) for name in Table.model_fields}, origins=origins)
@@ -155,6 +159,7 @@ def escaped(name: str) -> str:
 
 
 def unescaped(name: str) -> str:
+    """Return a name as it was written."""
     return name.replace("%2E", ".").replace("%25", "%")
 
 

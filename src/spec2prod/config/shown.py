@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import cast
@@ -11,17 +11,17 @@ from typing import cast
 from pydantic import BaseModel
 
 from spec2prod.config.rules import rules_for
+from spec2prod.config.schema import Table
 from spec2prod.config.settings import Settings, escaped, unescaped
 from spec2prod.domain.plan import Target
 from spec2prod.domain.specification import Specification
 from spec2prod.domain.verdict import Comparison, Rule
 
-type Value = str | float | int | bool | None | tuple[str, ...]
+type Value = str | float | int | bool | tuple[str, ...] | None
 
 _NO_SPECIFICATION = Specification(path="", title="")
 _USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+@")
 _WRITTEN_IN_FULL = 1e6  # what `:g` does
-_APART = ("rules", "waivers", "components")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,22 +42,18 @@ class Shown:
 
 
 def values_in_force(settings: Settings) -> tuple[Shown, ...]:
-    """Return every setting, then the components, the waivers, and the rules that a climb to each target asks for."""
-    plain = {name: getattr(settings, name) for name in type(settings).model_fields if name not in {*_APART, "origins"}}
-    return tuple(
-        (
-            *_of_table(plain, "", settings),
-            *_of_entries("components", settings.components, settings),
-            *_of_waivers(settings),
-            *(shown for target in Target for shown in rules_in_force(target, settings)),
-        )
-    )
+    """Return every setting, and then the rules that a climb to each target asks for."""
+    plain = {name: getattr(settings, name) for name in Table.model_fields if name != "rules"}
+    rules = (shown for target in Target for shown in rules_in_force(target, settings))
+    return (*_of_table(plain, "", settings), *rules)
 
 
 def rules_in_force(target: Target, settings: Settings) -> tuple[Shown, ...]:
     """Return what a climb to a target asks of each gate, without what a specification adds."""
     return tuple(
-        shown for rule in rules_for(target, settings, _NO_SPECIFICATION) for shown in _of_rule(rule, f"rules.{target}.{rule.gate}", settings, target)
+        shown
+        for rule in rules_for(target, settings, _NO_SPECIFICATION)
+        for shown in _of_rule(rule, f"rules.{target}.{rule.gate}", settings, target)
     )
 
 
@@ -85,26 +81,24 @@ def safe(value: object) -> Value:
     return cast("Value", value)
 
 
-def _of_table(values: dict[str, object], above: str, settings: Settings) -> Iterator[Shown]:
+def _of_table(values: Mapping[str, object], above: str, settings: Settings) -> Iterator[Shown]:
     for name, value in values.items():
         dotted = f"{above}{name}"
         if isinstance(value, BaseModel):
             yield from _of_table(dict(value), f"{dotted}.", settings)
+        elif isinstance(value, Mapping):
+            yield from _of_table({escaped(str(each)): inner for each, inner in value.items()}, f"{dotted}.", settings)
+        elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
+            yield from _of_list(value, dotted, settings)
         else:
             yield Shown(name=unescaped(dotted), value=safe(value), origin=settings.origin(dotted))
 
 
-def _of_entries(name: str, entries: Iterable[str], settings: Settings) -> Iterator[Shown]:
-    tables = getattr(settings, name)
-    for each in entries:
-        yield from _of_table(dict(tables[each]), f"{name}.{escaped(each)}.", settings)
-
-
-def _of_waivers(settings: Settings) -> Iterator[Shown]:
-    origin = settings.origin("waivers")
-    for number, waiver in enumerate(settings.waivers):
-        for name, value in dict(waiver).items():
-            yield Shown(name=f"waivers[{number}].{name}", value=safe(value), origin=origin)
+def _of_list(tables: tuple[BaseModel, ...], dotted: str, settings: Settings) -> Iterator[Shown]:
+    """Yield what a list of tables holds; it was written in one place as a whole."""
+    for number, table in enumerate(tables):
+        for name, value in dict(table).items():
+            yield Shown(name=f"{dotted}[{number}].{name}", value=safe(value), origin=settings.origin(dotted))
 
 
 def _of_rule(rule: Rule, above: str, settings: Settings, target: Target) -> Iterator[Shown]:

@@ -51,6 +51,7 @@ class Found:
     modules: tuple[str, ...]
     tests: tuple[str, ...]
     tests_folder: str
+    data: tuple[str, ...] = ()
     rule: str = field(default="", compare=False)
     tests_rule: str = field(default="", compare=False)
 
@@ -170,6 +171,7 @@ def locate(
         modules=modules,
         tests=tests,
         tests_folder=_tests_folder(layout, source, tests),
+        data=_data(layout, source, modules, tests),
         rule=rule,
         tests_rule=f"tool.spec2prod.components.{name}.tests" if setting and setting.tests else "what their names say, and what they import",
     )

@@ -100,10 +100,10 @@ def _after(before: Standing, entry: Entry) -> Standing:
     if entry.kind in {Kind.RELEASED, Kind.FOUND}:
         previous = before.previous if entry.current == before.current else before.current
         return Standing(current=entry.current, since=entry.at, previous=previous, held=before.held)
+    if entry.kind is Kind.TAKEN_BACK and entry.current != before.current:
+        return Standing(current=entry.current, since=entry.at, held=before.held)
     kept = held if entry.kind is Kind.HOLD_LIFTED else before.held
-    return Standing(
-        current=before.current, since=before.since, previous=before.previous, held=kept, rolled_back=before.rolled_back
-    )
+    return Standing(current=before.current, since=before.since, previous=before.previous, held=kept, rolled_back=before.rolled_back)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

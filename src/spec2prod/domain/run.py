@@ -17,7 +17,7 @@ class StageResult:
     """How one stage went.
 
     `gates` are judged last and on the final tree; `first_gates` is what they said before the tree changed, empty where it
-    did not. `errors` are sentences; `outputs` are facts for the report.
+    did not. `errors` are sentences; `outputs` are facts for the report. `rolled_back` says that a release was tried and taken back.
     """
 
     stage: Stage
@@ -26,6 +26,7 @@ class StageResult:
     first_gates: tuple[Judgement, ...] = ()
     errors: tuple[str, ...] = ()
     outputs: dict[str, object] = field(default_factory=dict)
+    rolled_back: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,16 +62,22 @@ class Run:
 
     @property
     def exit_code(self) -> ExitCode:
-        """Return how the process ends: interrupted, then failed, then errored, else promoted.
+        """Return how the process ends: interrupted, rolled back, failed, errored, pending, else promoted.
 
         Generation and acceptance help a run and judge none: they count only where the settings require generation.
         """
         if self.interrupted:
             return ExitCode.INTERRUPTED
+        if any(result.rolled_back for result in self.stages):
+            return ExitCode.ROLLED_BACK
         verdicts = {result.verdict for result in self.stages if self._counts(result.stage)}
         if Verdict.FAILED in verdicts:
             return ExitCode.GATE_FAILED
-        if Verdict.ERRORED in verdicts or any(self._counts(stage) for stage in self.not_run):
+        if Verdict.ERRORED in verdicts:
+            return ExitCode.COULD_NOT_ASK
+        if Verdict.PENDING in verdicts:
+            return ExitCode.PENDING
+        if any(self._counts(stage) for stage in self.not_run):
             return ExitCode.COULD_NOT_ASK
         return ExitCode.PROMOTED
 

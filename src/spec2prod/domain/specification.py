@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
 DRAFT_MARK = "Draft by spec2prod init"
 """How a line begins that marks a specification as a draft: it was made from the code, and promises nothing yet."""
 

@@ -16,13 +16,14 @@ from spec2prod.domain.waiver import Waiver, chosen, objection
 
 
 class Verdict(StrEnum):
-    """The judgement of a gate, a stage or a run."""
+    """The judgement of a gate, a stage or a run. `pending` is an answer that time or a person brings; it lets nothing pass."""
 
     PASSED = "passed"
     WARNED = "warned"
     FAILED = "failed"
     ERRORED = "errored"
     WAIVED = "waived"
+    PENDING = "pending"
 
     @property
     def lets_pass(self) -> bool:
@@ -30,11 +31,11 @@ class Verdict(StrEnum):
         return self in {Verdict.PASSED, Verdict.WARNED, Verdict.WAIVED}
 
 
-_WORST_FIRST = (Verdict.FAILED, Verdict.ERRORED, Verdict.WARNED, Verdict.WAIVED, Verdict.PASSED)
+_WORST_FIRST = (Verdict.FAILED, Verdict.ERRORED, Verdict.PENDING, Verdict.WARNED, Verdict.WAIVED, Verdict.PASSED)
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """Return the verdict of the whole: failed, then errored, then warned. Of nothing, `errored`."""
+    """Return the verdict of the whole: failed, then errored, then pending, then warned. Of nothing, `errored`."""
     seen = set(verdicts)
     return next((verdict for verdict in _WORST_FIRST if verdict in seen), Verdict.ERRORED)
 

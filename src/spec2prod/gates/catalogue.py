@@ -31,6 +31,22 @@ CATALOGUE = (
         fix="Mend the tests or the code. For coverage, test the lines that the report lists, or let an agent: --enable-openhands.",
     ),
     Question(
+        name="flaky_tests",
+        measures=("flaky_tests",),
+        values=("flaky",),
+        sentence="Is a red test green when it is run again, alone and in its order? Then it is flaky, and set aside in the pass rate.",
+        tool="pytest again, only where something is red",
+        fix="Take out what differs from run to run: time, order, chance, the network, what other tests leave behind.",
+    ),
+    Question(
+        name="performance",
+        measures=("performance",),
+        values=("response_ms", "memory_mb", "slower_percent"),
+        sentence="How long does a call take, how much memory do the tests need, and is it slower than in the last promoted run?",
+        tool="pytest-benchmark in the component's environment, in the run that answers the tests; not asked without benchmarks",
+        fix="Profile the benchmark that the report names.",
+    ),
+    Question(
         name="linting",
         measures=("linting",),
         values=("issues",),
@@ -52,7 +68,8 @@ CATALOGUE = (
         values=("critical", "high", "medium", "low"),
         sentence="Are there secrets in the component's files, or code that invites attack? detect-secrets and bandit answer.",
         tool="detect-secrets and bandit, ours",
-        fix="Take the secret out and make it invalid: it has been seen. A false alarm is marked where it stands: # pragma: allowlist secret, # nosec.",
+        fix="Take the secret out and make it invalid: it has been seen. "
+        "A false alarm is marked where it stands: # pragma: allowlist secret, # nosec.",
     ),
     Question(
         name="vulnerabilities",
@@ -62,5 +79,21 @@ CATALOGUE = (
         tool="pip-audit, ours",
         fix="Upgrade the packages that the report names, in the component's environment.",
         service="a public database of vulnerabilities, over the network",
+    ),
+    Question(
+        name="documentation",
+        measures=("documentation",),
+        values=("percent", "readme"),
+        sentence="Which share of the public modules, classes, functions and methods has a docstring, and is there a README?",
+        tool="the standard library's parser, in the process of the security scan",
+        fix="Write the docstrings at the lines that the report lists; what begins with _ needs none.",
+    ),
+    Question(
+        name="complexity",
+        measures=("complexity",),
+        values=("complexity",),
+        sentence="How many ways lead through the most tangled function (McCabe's cyclomatic complexity)? Lizard counts.",
+        tool="lizard, ours, in the process of the security scan",
+        fix="Take the function apart at the branches that belong together.",
     ),
 )

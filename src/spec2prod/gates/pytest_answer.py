@@ -57,13 +57,23 @@ class Lines(_Part):
     trouble: str
 
 
+class Benchmark(_Part):
+    """What pytest-benchmark measured of one test, in milliseconds per call."""
+
+    id: str
+    min_ms: float = Field(ge=0, allow_inf_nan=False)
+    median_ms: float = Field(ge=0, allow_inf_nan=False)
+    rounds: int = Field(ge=1)
+
+
 class PytestAnswer(_Part):
-    """The whole answer. `missing` names the libraries without which nothing could run."""
+    """The whole answer. `missing` names the libraries without which nothing could run; `pip` says whether it could install them."""
 
     format: Literal[1]
     nonce: str
     python: str
     missing: list[str]
+    pip: bool = True
     status: int = 0
     trouble: str = ""
     deselected: int = 0
@@ -72,6 +82,7 @@ class PytestAnswer(_Part):
     cases: list[Case] = []
     modules: dict[str, Lines] = {}
     lines: dict[str, dict[str, Spans]] = {}
+    benchmarks: list[Benchmark] = []
 
 
 def parse(text: str | None, nonce: str) -> PytestAnswer | None:

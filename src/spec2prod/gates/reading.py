@@ -23,7 +23,7 @@ def unanswered(gate: str, completed: Completed, reason: str, *, next_step: str =
     if completed.not_found:
         next_step = next_step or f"install {command.tool}, or correct the setting that names it ({command.argv[0]})"
     elif completed.timed_out:
-        next_step = f"run it by hand to see where it hangs, or give it more than {command.timeout_s:g} s"
+        next_step = next_step or f"run it by hand to see where it hangs, or give it more than {command.timeout_s:g} s"
     return Unanswered(gate=gate, reason=reason, next_step=next_step or f"run it by hand: {by_hand(completed)}")
 
 

@@ -29,9 +29,7 @@ def leaves_nothing(lint: Mapping[str, object], path: str) -> bool:
 def _ignored_for(lint: Mapping[str, object], path: str) -> frozenset[str]:
     """Return what is ignored for one file: a pattern speaks of the file's name or of its path."""
     tables = (lint.get(name) for name in ("per-file-ignores", "extend-per-file-ignores"))
-    found = (
-        _words(table, pattern) for table in tables if isinstance(table, Mapping) for pattern in table if _matches(str(pattern), path)
-    )
+    found = (_words(table, pattern) for table in tables if isinstance(table, Mapping) for pattern in table if _matches(str(pattern), path))
     return frozenset().union(*found)
 
 

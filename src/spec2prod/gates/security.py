@@ -13,56 +13,41 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from spec2prod.domain.command import Command, Completed
 from spec2prod.domain.component import Component
-from spec2prod.domain.verdict import Answer, Finding, Measurement, Severity
-from spec2prod.gates.reading import WORKERS, broken, in_order, plural, unanswered
+from spec2prod.domain.verdict import Answer, Finding, Measurement, Severity, Unanswered
+from spec2prod.gates import static
+from spec2prod.gates.reading import in_order, plural, unanswered
 
 SECURITY = "security"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(strict=True)
-
-
-class _Secret(_Part):
-    path: str
-    line: int = Field(ge=0)
+class _Secret(static.Place):
     kind: str
 
 
-class _Weakness(_Part):
-    path: str
-    line: int = Field(ge=0)
+class _Weakness(static.Place):
     code: str
     message: str
     severity: Literal["high", "medium", "low"]
 
 
-class _Secrets(_Part):
-    """The first half; `trouble` says why it could not be asked."""
+class _Secrets(static.Part):
+    """The first half."""
 
-    trouble: str
     files: int = Field(ge=0)
     set_aside: int = Field(ge=0)
     found: list[_Secret]
 
 
-class _Weaknesses(_Part):
+class _Weaknesses(static.Part):
     """The second half, in the same form."""
 
-    trouble: str
     files: int = Field(ge=0)
     set_aside: int = Field(ge=0)
     found: list[_Weakness]
-
-
-class _Report(_Part):
-    format: Literal[1]
-    secrets: _Secrets
-    weaknesses: _Weaknesses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,44 +72,42 @@ class SecurityGate:
         """Secrets are looked for in tests too."""
         return True
 
+    @property
+    def house(self) -> str:
+        """Return which process can answer it beside others."""
+        return static.HOUSE
+
+    def together(self, commands: Sequence[Command]) -> Command:
+        """Return one command for all of them."""
+        return static.together(commands)
+
     def command(self, component: Component, only: Sequence[str] = ()) -> Command:
         """Return the scan of modules, tests and the package's folder, or of the files in `only`."""
-        modules = [module for module in component.modules if not only or module in only]
-        tests = [test for test in component.tests if not only or test in only]
-        folder = () if only or component.source in component.modules else ("--folder", component.source)
-        return Command(
-            tool="security scan",
-            argv=(
-                *(str(self.interpreter), "-I", str(WORKERS / "security_worker.py")),
-                *("--answer", "{scratch}/answer.json", "--root", str(component.root), *folder),
-                *(part for module in modules for part in ("--module", module)),
-                *(part for test in tests for part in ("--test", test)),
-            ),
-            cwd=component.root,
-            env={"PYTHONUTF8": "1"},
-            answer="answer.json",
-            timeout_s=self.timeout_s,
-        )
+        told = (*component.tests, *(path for path in component.data if path.endswith("conftest.py")))  # people leave keys there too
+        tests = (("--test", test) for test in told if not only or test in only)
+        folder = () if only or component.source in component.modules else (("--folder", component.source),)
+        files = (*folder, *static.modules(component, only), *tests)
+        asks = ("secrets", "weaknesses")
+        return static.command(component, self.interpreter, tool="security scan", asks=asks, files=files, timeout_s=self.timeout_s)
 
     def read(self, component: Component, completed: Completed) -> tuple[Answer, ...]:
         """Return what both halves found; where one could not be asked, there is no answer, and it is named."""
         del component
-        if reason := broken(completed, {0}):
+        secrets = static.part(SECURITY, completed, "secrets", _Secrets)
+        weaknesses = static.part(SECURITY, completed, "weaknesses", _Weaknesses)
+        if isinstance(secrets, Unanswered):
+            return (secrets,)
+        if isinstance(weaknesses, Unanswered):
+            return (weaknesses,)
+        if reason := _half_asked(secrets, weaknesses):
             return (unanswered(SECURITY, completed, reason),)
-        try:
-            report = _Report.model_validate_json(completed.answer or "")
-        except ValidationError:
-            return (unanswered(SECURITY, completed, f"its answer could not be read; {completed.ending()}"),)
-        if reason := _half_asked(report):
-            return (unanswered(SECURITY, completed, reason),)
-        if not report.secrets.files:
+        if not secrets.files:
             return (unanswered(SECURITY, completed, "no file was scanned"),)
-        return (_measured(report),)
+        return (_measured(secrets, weaknesses),)
 
 
-def _half_asked(report: _Report) -> str:
+def _half_asked(secrets: _Secrets, weaknesses: _Weaknesses) -> str:
     """Name the half that could not be asked, and what the other one found: it may be urgent."""
-    secrets, weaknesses = report.secrets, report.weaknesses
     told = []
     if secrets.trouble:
         told.append(f"secrets could not be looked for: {secrets.trouble}")
@@ -137,23 +120,23 @@ def _half_asked(report: _Report) -> str:
     return "; ".join(told)
 
 
-def _measured(report: _Report) -> Measurement:
-    secrets = (_exposed(secret) for secret in report.secrets.found)
-    weaknesses = (
+def _measured(secrets: _Secrets, weaknesses: _Weaknesses) -> Measurement:
+    exposed = (_exposed(secret) for secret in secrets.found)
+    inviting = (
         Finding(path=each.path, line=each.line, code=each.code, message=each.message, severity=Severity(each.severity))
-        for each in report.weaknesses.found
+        for each in weaknesses.found
     )
-    findings = in_order((*secrets, *weaknesses))
+    findings = in_order((*exposed, *inviting))
     counts = Counter(finding.severity for finding in findings)
     figures = ", ".join(f"{counts[severity]} {severity}" for severity in Severity)
-    aside = report.secrets.set_aside + report.weaknesses.set_aside
+    aside = secrets.set_aside + weaknesses.set_aside
     told = f" ({aside} set aside by comments in the code)" if aside else ""
     return Measurement(
         gate=SECURITY,
         values={severity.value: float(counts[severity]) for severity in Severity},
-        checked=report.secrets.files,
+        checked=secrets.files,
         findings=findings,
-        summary=f"{figures} in {plural(report.secrets.files, 'file')}{told}",
+        summary=f"{figures} in {plural(secrets.files, 'file')}{told}",
     )
 
 

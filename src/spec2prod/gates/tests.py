@@ -1,10 +1,11 @@
-"""Do the component's tests pass, and what do they cover? One pytest run answers both.
+"""Do the component's tests pass, is any of them flaky, what do they cover, and how fast is it? One pytest run answers all.
 
 Figures: `percent` of `test_pass_rate` is passed / (passed + failed + errors); skipped, expected failures and
 unexpected passes are told and not counted. `percent` of `test_coverage` is the line coverage over all modules
 together: a module that was never imported counts with all its lines, one without statements not at all. Where there is
 no statement at all nothing can be covered, and the question stays unanswered. A test file that cannot be collected
-is an error with an address: it is the component's, not the tool's.
+is an error with an address: it is the component's, not the tool's. `flaky` of `flaky_tests` counts red tests that are green when
+they are run again (domain/flaky.py); where nothing is red, nothing needs to be run again.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from dataclasses import dataclass
 
 from spec2prod.domain.command import Command, Completed
 from spec2prod.domain.component import Component
+from spec2prod.domain.flaky import FLAKY, OPEN
 from spec2prod.domain.suite import EMPTY_SUITE, CaseResult, SuiteReport
 from spec2prod.domain.verdict import Answer, Finding, Measurement, Unanswered
+from spec2prod.gates.performance import PERFORMANCE, Performance
 from spec2prod.gates.pytest_answer import Case, PytestAnswer, lines, parse
 from spec2prod.gates.reading import WORKERS, broken, plural, unanswered
 
@@ -28,12 +31,16 @@ _COUNTED = ("passed", "failed", "error")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestsGate:
-    """The question `tests`. `order` is as-is, reversed or random:SEED; the answer must repeat `nonce`."""
+    """The question `tests`. `order` is as-is, reversed or random:SEED; the answer must repeat `nonce`.
+
+    `performance` is what benchmarks are compared with; without it nobody asks how fast the component is.
+    """
 
     __test__ = False  # its name starts with Test; pytest must not collect it
 
     order: str = "as-is"
     nonce: str = ""
+    performance: Performance | None = None
     timeout_s: float = 600.0
 
     @property
@@ -43,8 +50,8 @@ class TestsGate:
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """Return the two gates that one run answers."""
-        return (PASS_RATE, COVERAGE)
+        """Return the gates that one run answers."""
+        return (PASS_RATE, COVERAGE, FLAKY, *((PERFORMANCE,) if self.performance else ()))
 
     @property
     def reads_tests(self) -> bool:
@@ -60,21 +67,27 @@ class TestsGate:
         """Return the run of one proposed file alone, in its own order or backwards."""
         return self._run(component, [test_file], "reversed" if backwards else "as-is")
 
+    def again(self, component: Component, node_ids: Sequence[str]) -> Command:
+        """Return the run of these tests (or whole files) alone, as the suite orders them."""
+        return self._run(component, node_ids, self.order)
+
     def read(self, component: Component, completed: Completed) -> tuple[Answer, ...]:
-        """Return both answers: the coverage is told also where tests fail."""
+        """Return every answer: the coverage is told also where tests fail."""
         if not _files(completed):
-            return _no_tests(component)
+            return _no_tests(component, self.measures)
         answer = parse(completed.answer, self.nonce)
         reason = broken(completed, {0}) or ("" if answer else "the test process ended before it answered")
         if reason or not answer:
             return self._neither(completed, reason)
         if answer.missing:
             names = " and ".join(answer.missing)
-            next_step = f"{component.interpreter} -m pip install {' '.join(answer.missing)}"
+            pip = f"{component.interpreter} -m pip install" if answer.pip else f"uv pip install --python {component.interpreter}"
+            next_step = f"{pip} {' '.join(answer.missing)}"
             return self._neither(completed, f"{names} not installed in {component.interpreter}", next_step)
         if reason := _incomplete(answer, completed):
             return self._neither(completed, reason)
-        return (_pass_rate(answer), _coverage(component, answer, completed))
+        speed = (self.performance.answer(answer.benchmarks, completed),) if self.performance else ()
+        return (_pass_rate(answer), _coverage(component, answer, completed), _flaky(answer), *speed)
 
     def report(self, component: Component, completed: Completed) -> SuiteReport:
         """Return the run test by test and line by line; empty where there is no answer to read.
@@ -109,6 +122,10 @@ class TestsGate:
         )
 
     def _neither(self, completed: Completed, reason: str, next_step: str = "") -> tuple[Answer, ...]:
+        if completed.timed_out:
+            next_step = (
+                f"run the tests by hand to see where they hang, or raise test_timeout_seconds ({self.timeout_s:g}) in [tool.spec2prod]"
+            )
         return tuple(unanswered(gate, completed, reason, next_step=next_step) for gate in self.measures)
 
 
@@ -117,10 +134,10 @@ def _files(completed: Completed) -> tuple[str, ...]:
     return argv[argv.index("--") + 1 :] if "--" in argv else ()
 
 
-def _no_tests(component: Component) -> tuple[Answer, ...]:
+def _no_tests(component: Component, gates: Sequence[str]) -> tuple[Answer, ...]:
     reason = f"no tests for component {component.name} were found"
     next_step = f"write tests in {component.tests_folder}, or let them be generated (--enable-openhands)"
-    return tuple(Unanswered(gate=gate, reason=reason, next_step=next_step, no_tests=True) for gate in (PASS_RATE, COVERAGE))
+    return tuple(Unanswered(gate=gate, reason=reason, next_step=next_step, no_tests=True) for gate in gates)
 
 
 def _incomplete(answer: PytestAnswer, completed: Completed) -> str:
@@ -160,6 +177,14 @@ def _pass_rate(answer: PytestAnswer) -> Answer:
         findings=tuple(sorted(findings, key=lambda finding: (finding.path, finding.line))),
         summary=f"{counts['passed']} of {plural(counted, 'test')} passed" + (f" ({others})" if others else ""),
     )
+
+
+def _flaky(answer: PytestAnswer) -> Answer:
+    """Tell that none is flaky, where none is red; else the question is open until the red ones were run again."""
+    if any(case.outcome in {"failed", "error"} and "::" in case.id for case in answer.cases):
+        return OPEN
+    counted = sum(case.outcome in _COUNTED for case in answer.cases)
+    return Measurement(gate=FLAKY, values={"flaky": 0.0}, checked=counted, summary="no test was red")
 
 
 def _failing(case: Case) -> Finding:

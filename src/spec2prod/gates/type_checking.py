@@ -7,12 +7,13 @@ looked up in the component's own environment and in its import root.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from spec2prod.domain.command import Command, Completed
 from spec2prod.domain.component import Component
 from spec2prod.domain.verdict import Answer, Finding, Measurement
+from spec2prod.gates.checker_selection import sets_aside
 from spec2prod.gates.checkers import (
     Checker,
     Told,
@@ -58,13 +59,14 @@ _WAYS: Mapping[Checker, _Way] = {
 class TypeCheckingGate:
     """The question `type_checking`. `program` starts the `checker`; start basedpyright as `python -I -m basedpyright`.
 
-    `obey_project` says that the project configures this checker itself.
+    `obey_project` says that the project configures this checker itself, and `configuration` is the table in which it does.
     """
 
     checker: Checker
     program: tuple[str, ...]
     obey_project: bool
     timeout_s: float = 300.0
+    configuration: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -102,10 +104,15 @@ class TypeCheckingGate:
         told = way.read(completed)
         if isinstance(told, str):
             return (unanswered(TYPE_CHECKING, completed, f"{self.checker}: {told}; {completed.ending()}"),)
-        if not told.checked:
-            next_step = f"look at the files that the configuration of {self.checker} excludes"
-            return (unanswered(TYPE_CHECKING, completed, f"{self.checker} checked no file", next_step=next_step),)
+        if not told.checked or self._is_set_aside(component):
+            next_step = f"look at the files that the configuration of {self.checker} excludes or ignores"
+            reason = "nothing: its configuration sets every module aside" if told.checked else "no file"
+            return (unanswered(TYPE_CHECKING, completed, f"{self.checker} checked {reason}", next_step=next_step),)
         return (_measured(component, told),)
+
+    def _is_set_aside(self, component: Component) -> bool:
+        modules = ((module, component.dotted(module)) for module in component.modules)
+        return self.obey_project and all(sets_aside(self.checker, self.configuration, path, dotted) for path, dotted in modules)
 
 
 def _measured(component: Component, told: Told) -> Measurement:

@@ -2,19 +2,22 @@
 
 Figure: `vulnerabilities`, all of them, because pip-audit tells no severities. A package that the service does not know
 was not audited; where it knows none of them (an unreachable or private index answers like that, with exit 0), nothing was.
+It shares a process with the other questions about files; a service that does not answer is waited for `patience_s`, no longer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from spec2prod.domain.command import Command, Completed
 from spec2prod.domain.component import Component
-from spec2prod.domain.verdict import Answer, Finding, Measurement, Severity
-from spec2prod.gates.reading import broken, in_order, plural, unanswered
+from spec2prod.domain.verdict import Answer, Finding, Measurement, Severity, Unanswered
+from spec2prod.gates import static
+from spec2prod.gates.reading import in_order, plural, unanswered
 
 VULNERABILITIES = "vulnerabilities"
 _NEXT_STEP = "audit where the vulnerability service can be reached: pip-audit --path <site-packages>"
@@ -46,16 +49,23 @@ class _Report(BaseModel):
     dependencies: list[_Package]
 
 
+class _Audit(static.Part):
+    """The part of the answer: pip-audit's own JSON, as text."""
+
+    answer: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VulnerabilitiesGate:
-    """The question `vulnerabilities`. `site_packages` are the folders of the component's environment.
+    """The question `vulnerabilities`. `interpreter` is ours, `site_packages` are the folders of the component's environment.
 
     `env` hands on what only this question needs, such as a proxy.
     """
 
-    program: tuple[str, ...]
+    interpreter: Path
     site_packages: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
+    patience_s: float = 30.0
     timeout_s: float = 120.0
 
     @property
@@ -73,32 +83,33 @@ class VulnerabilitiesGate:
         """The environment is asked about, not the tests."""
         return False
 
+    @property
+    def house(self) -> str:
+        """Return which process can answer it beside others."""
+        return static.HOUSE
+
+    def together(self, commands: Sequence[Command]) -> Command:
+        """Return one command for all of them."""
+        return static.together(commands)
+
     def command(self, component: Component, only: Sequence[str] = ()) -> Command:
         """Return the audit of the component's environment; `only` cannot narrow it."""
         del only
-        paths = [part for folder in self.site_packages for part in ("--path", folder)]
-        return Command(
-            tool="pip-audit",
-            argv=(
-                *(*self.program, "--format", "json", "--output", "{scratch}/audit.json", "--progress-spinner", "off"),
-                *("--timeout", "5", "--cache-dir", "{scratch}/cache", *paths),
-            ),
-            cwd=component.root,
-            env=dict(self.env),
-            answer="audit.json",
-            timeout_s=self.timeout_s,
-        )
+        files = [*(("--site-packages", folder) for folder in self.site_packages), ("--patience", f"{self.patience_s:g}")]
+        asks = (VULNERABILITIES,)
+        return static.command(component, self.interpreter, tool="pip-audit", asks=asks, files=files, timeout_s=self.timeout_s, env=self.env)
 
     def read(self, component: Component, completed: Completed) -> tuple[Answer, ...]:
         """Return the known vulnerabilities of the packages that could be audited."""
         if not self.site_packages:  # pip-audit would then have looked at its own environment
             return _not_audited(completed, f"no site-packages folder belongs to {component.interpreter}")
-        if reason := broken(completed, {0, 1}):  # 1: vulnerabilities found, or trouble; the answer tells which
-            return _not_audited(completed, reason)
+        told = static.part(VULNERABILITIES, completed, VULNERABILITIES, _Audit)
+        if isinstance(told, Unanswered) or told.trouble:
+            return _not_audited(completed, told.reason if isinstance(told, Unanswered) else told.trouble)
         try:
-            report = _Report.model_validate_json(completed.answer or "")
+            report = _Report.model_validate_json(told.answer)
         except ValidationError:
-            return _not_audited(completed, completed.ending())
+            return _not_audited(completed, "pip-audit's answer could not be read")
         audited = [package for package in report.dependencies if package.version and package.vulns is not None]
         if not audited:
             skipped = next((package.skip_reason for package in report.dependencies if package.skip_reason), "it looked at no package")

@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
     options = parse(arguments)
     set_path(options)
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    answer: dict[str, Any] = {"missing": missing} if missing else measure(options)
+    answer: dict[str, Any] = {"missing": missing, "pip": importlib.util.find_spec("pip") is not None} if missing else measure(options)
     answer.update(format=FORMAT, nonce=options.nonce, python=platform.python_version())
     write(Path(options.answer), answer)
     return 0

@@ -1,8 +1,8 @@
 """Looks at an installed release, in the release's own interpreter, and answers with one JSON file.
 
-    python -I -B release_worker.py import --answer FILE --nonce TEXT MODULE…
-    python -I -B release_worker.py test   --answer FILE --nonce TEXT --root DIR --config FILE --tools DIR [--module M]… -- TESTFILE…
-    python -I -B release_worker.py tools  --answer FILE --nonce TEXT [--without NAME]… [TESTFILE]…
+    python -I -B release_worker.py --mode import --answer FILE --nonce TEXT -- MODULE…
+    python -I -B release_worker.py --mode test   --answer FILE --nonce TEXT --root DIR --config FILE --tools DIR [--module M]… -- TESTFILE…
+    python -I -B release_worker.py --mode tools  --answer FILE --nonce TEXT [--without NAME]… -- [TESTFILE]…
 
 `import` imports every module, and tells where each came from. `test` runs the tests that are marked `smoke`, all of them where
 none is. `tools` runs in the interpreter that measured the tests: it tells which files pytest, its plugins and what the tests
@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("mode", choices=("import", "test", "tools"))
+    parser.add_argument("--mode", required=True, choices=("import", "test", "tools"))
     parser.add_argument("--answer", required=True)
     parser.add_argument("--nonce", default="")
     parser.add_argument("--root", default=".")
@@ -67,7 +67,7 @@ def imported(options: argparse.Namespace) -> dict[str, Any]:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit too: that is what is asked
-            trouble[name] = "{}: {}".format(type(error).__name__, str(error)[:500])
+            trouble[name] = f"{type(error).__name__}: {str(error)[:500]}"
     return {"imported": len(options.names) - len(trouble), "trouble": trouble, "strangers": strangers(options.names)}
 
 
@@ -121,7 +121,8 @@ def tools(options: argparse.Namespace) -> dict[str, Any]:
     from importlib import metadata  # noqa: PLC0415 - slow, and for this mode alone
 
     without = set(options.without)
-    known = {normal(each.metadata["Name"] or ""): each for each in metadata.distributions() if not provides(each, without)}
+    found = {normal(each.metadata["Name"] or ""): each for each in metadata.distributions()}
+    known = {name: each for name, each in found.items() if not provides(each, without)}
     plugins = (name for name, each in known.items() if any(point.group == "pytest11" for point in each.entry_points))
     used = names_imported(options.names)
     asked = {"pytest", *plugins, *(name for name, each in known.items() if provides(each, used))}
@@ -147,8 +148,8 @@ def names_imported(files: Iterable[str]) -> set[str]:
 
 def provides(distribution: Distribution, names: set[str]) -> bool:
     """Whether a distribution brings one of these top-level names, or makes it importable from a source tree."""
-    tops = {path.parts[0] for path in distribution.files or ()}
-    if any(top.endswith(".pth") and ("editable" in top) for top in tops):
+    tops = top_names(distribution)
+    if any(top.endswith(".pth") and "editable" in top for top in tops):
         text = distribution.read_text("top_level.txt") or distribution.metadata["Name"] or ""
         tops |= {normal(each).replace("-", "_") for each in text.split()}
     return not names.isdisjoint(top.partition(".")[0] for top in tops)
@@ -172,10 +173,17 @@ def closure(asked: Iterable[str], known: dict[str, Distribution]) -> list[str]:
 
 def top_level(distribution: Distribution) -> Iterator[Path]:
     """Give the first part of every installed file's path: packages, modules, and the distribution's own record."""
-    tops = {path.parts[0] for path in distribution.files or ()}
-    for top in tops - {"..", "__pycache__"}:
+    for top in top_names(distribution) - {"..", "__pycache__"}:
         if not top.endswith(".pth"):
             yield Path(str(distribution.locate_file(top)))
+
+
+def top_names(distribution: Distribution) -> set[str]:
+    """Return the first parts of the installed files' paths, from the record's own lines: parsing it whole costs a second."""
+    record = distribution.read_text("RECORD")
+    if record is None:
+        return {path.parts[0] for path in distribution.files or ()}
+    return {line.lstrip('"').partition(",")[0].partition("/")[0] for line in record.splitlines() if line}
 
 
 def normal(name: str) -> str:

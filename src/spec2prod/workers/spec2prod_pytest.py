@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import sys
+import tempfile
 from typing import TYPE_CHECKING
 
 import coverage
@@ -29,6 +30,13 @@ def pytest_load_initial_conftests() -> None:
     """
     sys.dont_write_bytecode = True
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep pytest-benchmark's folder out of the source tree, unless the project compares with what lies there."""
+    if getattr(config.option, "benchmark_storage", "") and not getattr(config.option, "benchmark_compare", None):
+        config.option.benchmark_storage = "file://" + tempfile.gettempdir()
 
 
 @pytest.hookimpl(tryfirst=True)

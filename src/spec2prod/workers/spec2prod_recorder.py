@@ -24,6 +24,7 @@ class Recorder:
         self.durations: dict[str, float] = {}
         self.deselected = 0
         self.trouble = ""
+        self.benchmarks: list[dict[str, Any]] = []
 
     def answer(self) -> dict[str, Any]:
         """Return what was recorded; a test that was collected and never finished is an error."""
@@ -32,7 +33,7 @@ class Recorder:
                 file = node_id.partition("::")[0]
                 self._note(node_id, file, 0, "error", UNFINISHED)
         cases = [dict(case, ms=self.durations.get(node_id, 0.0)) for node_id, case in self.cases.items()]
-        return {"cases": cases, "deselected": self.deselected, "trouble": self.trouble}
+        return {"cases": cases, "deselected": self.deselected, "trouble": self.trouble, "benchmarks": self.benchmarks}
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Remember what is about to run."""
@@ -69,6 +70,15 @@ class Recorder:
             path, crashed, message = _failure(report.longrepr)
             line = crashed if crashed and path.endswith(file) else line
         self._note(report.nodeid, file, line, outcome, message)
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_benchmark_group_stats(self, benchmarks: list[dict[str, Any]]) -> None:
+        """Note what pytest-benchmark measured in this run, in seconds; it groups its table for itself."""
+        measured = [each for each in benchmarks if each.get("path") is None and {"min", "median", "rounds"} <= set(each)]
+        self.benchmarks += [
+            {"id": each["fullname"], "min_ms": each["min"] * 1000.0, "median_ms": each["median"] * 1000.0, "rounds": each["rounds"]}
+            for each in measured
+        ]
 
     def pytest_internalerror(self, excrepr: object) -> None:
         """Note pytest's own trouble."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import argparse
 
-NOTHING: dict[str, Any] = {"trouble": "", "dependencies": []}
+NOTHING: dict[str, Any] = {"trouble": "", "answer": ""}
 _SETTLED = ("--format", "json", "--progress-spinner", "off", "--timeout", "5")
 
 

@@ -1,0 +1,1 @@
+"""What a staging run costs beside the same tools by hand."""

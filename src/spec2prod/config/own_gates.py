@@ -1,0 +1,70 @@
+"""What a project's own gates and the rules on them must agree about, beyond the type of each value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from spec2prod.config.schema import GateTable, Table, TargetRules
+
+ENTRY_POINTS = "spec2prod.gates"
+_NAME = re.compile(r"[a-z][a-z0-9_-]*")
+
+
+def installed_gates() -> frozenset[str]:
+    """Return the gates that installed packages bring by entry point."""
+    return frozenset(each.name for each in entry_points(group=ENTRY_POINTS))
+
+
+def problems(table: Table) -> list[InitErrorDetails]:
+    """Return all that is wrong, each with its address."""
+    return [*_of_rules(table), *(problem for name, gate in table.gates.items() for problem in _of_gate(name, gate, table))]
+
+
+def _of_rules(table: Table) -> Iterator[InitErrorDetails]:
+    for target, rules in _targets(table):
+        for name, rule in rules.own.items():
+            where = ("rules", target, name)
+            figures = rule.__pydantic_extra__ or {}
+            gate = table.gates.get(name)
+            if gate is None and name not in installed_gates():
+                yield InitErrorDetails(type="extra_forbidden", loc=where, input=None)
+            elif gate is None and not figures:
+                yield _wrong("name a figure of the gate, and its threshold: nothing would be asked", where)
+            elif gate is not None:
+                yield from (
+                    _wrong(f"the gate has no such figure; it has {gate.figure_name}", (*where, each))
+                    for each in figures
+                    if each != gate.figure_name
+                )
+                if gate.format == "json" and gate.figure_name not in figures:
+                    yield _wrong(f"say how much {gate.figure_name} is needed: nothing would be asked", where)
+
+
+def _of_gate(name: str, gate: GateTable, table: Table) -> Iterator[InitErrorDetails]:
+    where = ("gates", name)
+    if not _NAME.fullmatch(name):
+        yield _wrong("a gate's name is lower-case letters, digits, _ and -", where)
+    if name in {*TargetRules.model_fields, "tests"}:
+        yield _wrong("a gate of that name comes with spec2prod", where)
+    if gate.format == "json" and not (gate.path and gate.figure):
+        yield _wrong("a JSON answer needs `path` and `figure`", where)
+    if gate.format != "json" and (gate.path or gate.checked):
+        yield _wrong("`path` and `checked` are for JSON answers alone", where)
+    if gate.format != "json" and gate.better == "higher":
+        yield _wrong("its figure counts failures: lower is better", (*where, "better"))
+    if gate.figure in {"required", "waivable"}:
+        yield _wrong("that name has a meaning in rules", (*where, "figure"))
+    if not any(name in rules.own for _, rules in _targets(table)):
+        yield _wrong(f"no rule asks it: add [tool.spec2prod.rules.development.{name}], or a later target's, with `required`", where)
+
+
+def _targets(table: Table) -> Iterator[tuple[str, TargetRules]]:
+    yield from (("development", table.rules.development), ("staging", table.rules.staging), ("production", table.rules.production))
+
+
+def _wrong(message: str, where: tuple[str, ...]) -> InitErrorDetails:
+    return InitErrorDetails(type=PydanticCustomError("own_gate", "{message}", {"message": message}), loc=where, input=None)

@@ -1,0 +1,100 @@
+"""How many ways lead through the most tangled function? Lizard counts McCabe's cyclomatic complexity.
+
+Figure: `complexity`, the largest number of any function or method; code without functions counts 1. Every branch, loop, handler, `case`,
+comprehension's condition, `and` and `or` adds one way. Findings are the functions above 10, McCabe's own threshold. A function marked
+with lizard's `#lizard forgives` is not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from spec2prod.domain.command import Command, Completed
+from spec2prod.domain.component import Component
+from spec2prod.domain.verdict import Answer, Finding, Measurement, Severity, Unanswered
+from spec2prod.gates import static
+from spec2prod.gates.reading import in_order, plural, unanswered
+
+COMPLEXITY = "complexity"
+_WORTH_TELLING = 10
+
+
+class _Function(static.Place):
+    name: str
+    complexity: int = Field(ge=1)
+
+
+class _Complexity(static.Part):
+    files: int = Field(ge=0)
+    found: list[_Function]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComplexityGate:
+    """The question `complexity`. `interpreter` is ours: the library comes with spec2prod."""
+
+    interpreter: Path
+    timeout_s: float = 120.0
+
+    @property
+    def name(self) -> str:
+        """Return the question's name."""
+        return COMPLEXITY
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Return the one gate it answers."""
+        return (COMPLEXITY,)
+
+    @property
+    def reads_tests(self) -> bool:
+        """Only modules are looked at."""
+        return False
+
+    @property
+    def house(self) -> str:
+        """Return which process can answer it beside others."""
+        return static.HOUSE
+
+    def together(self, commands: Sequence[Command]) -> Command:
+        """Return one command for all of them."""
+        return static.together(commands)
+
+    def command(self, component: Component, only: Sequence[str] = ()) -> Command:
+        """Return the count over the modules, or over those in `only`."""
+        files = static.modules(component, only)
+        asks = (COMPLEXITY,)
+        return static.command(component, self.interpreter, tool=COMPLEXITY, asks=asks, files=files, timeout_s=self.timeout_s)
+
+    def read(self, component: Component, completed: Completed) -> tuple[Answer, ...]:
+        """Return the largest figure, and which functions are above McCabe's threshold."""
+        del component
+        told = static.part(COMPLEXITY, completed, COMPLEXITY, _Complexity)
+        if isinstance(told, Unanswered):
+            return (told,)
+        if told.trouble:
+            return (unanswered(COMPLEXITY, completed, f"the modules could not be read: {told.trouble}"),)
+        if not told.files:
+            return (unanswered(COMPLEXITY, completed, "no module was looked at"),)
+        return (_measured(told),)
+
+
+def _measured(told: _Complexity) -> Measurement:
+    most = max(told.found, key=lambda each: each.complexity, default=None)
+    where = f", in {most.path}:{most.line} {most.name}" if most else ""
+    tangled = (
+        Finding(path=each.path, line=each.line, code=COMPLEXITY, message=f"{each.name} has {each.complexity}", severity=Severity.LOW)
+        for each in told.found
+        if each.complexity > _WORTH_TELLING
+    )
+    return Measurement(
+        gate=COMPLEXITY,
+        values={"complexity": float(most.complexity if most else 1)},
+        checked=told.files,
+        findings=in_order(tangled),
+        summary=f"at most {plural(most.complexity if most else 1, 'way')} through a function{where}",
+    )

@@ -1,0 +1,97 @@
+"""How questions about files alone are put, and put together: one process answers all of them. Pure; each question is a file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from spec2prod.domain.command import Command, Completed
+from spec2prod.domain.component import Component
+from spec2prod.domain.verdict import Unanswered
+from spec2prod.gates.reading import WORKERS, broken, unanswered
+
+HOUSE = "static checks"
+_HEAD = 7  # interpreter, -I, worker, --answer FILE, --root DIR: the same for all; what follows comes in pairs
+
+
+class Part(BaseModel):
+    """One question's part of the answer; `trouble` says why it could not be asked."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    trouble: str
+
+
+class Place(BaseModel):
+    """Where something was found."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    path: str
+    line: int = Field(ge=0)
+
+
+def command(  # noqa: PLR0913 - each is one word of the command
+    component: Component,
+    interpreter: Path,
+    *,
+    tool: str,
+    asks: Sequence[str],
+    files: Sequence[tuple[str, str]],
+    timeout_s: float,
+    env: Mapping[str, str] | None = None,
+) -> Command:
+    """Return the command that asks; `files` are pairs of an option and its value."""
+    return Command(
+        tool=tool,
+        argv=(
+            *(str(interpreter), "-I", str(WORKERS / "static_worker.py")),
+            *("--answer", "{scratch}/answer.json", "--root", str(component.root)),
+            *(part for ask in asks for part in ("--ask", ask)),
+            *(part for pair in files for part in pair),
+        ),
+        cwd=component.root,
+        env={"PYTHONUTF8": "1", "PYTHONSAFEPATH": "1", **(env or {})},  # a pip.py in the project must not answer for pip
+        answer="answer.json",
+        timeout_s=timeout_s,
+    )
+
+
+def together(commands: Sequence[Command]) -> Command:
+    """Return one command that asks what all of these ask."""
+    first = commands[0]
+    pairs = dict.fromkeys(pair for each in commands for pair in zip(each.argv[_HEAD::2], each.argv[_HEAD + 1 :: 2], strict=True))
+    env = {name: value for each in commands for name, value in each.env.items()}
+    return replace(
+        first,
+        tool=first.tool if len(commands) == 1 else HOUSE,
+        argv=(*first.argv[:_HEAD], *(word for pair in pairs for word in pair)),
+        env=env,
+        timeout_s=max(each.timeout_s for each in commands),
+    )
+
+
+def modules(component: Component, only: Sequence[str] = ()) -> tuple[tuple[str, str], ...]:
+    """Return the component's modules as options, or those in `only`."""
+    return tuple(("--module", module) for module in component.modules if not only or module in only)
+
+
+def part[T: Part](gate: str, completed: Completed, name: str, model: type[T]) -> T | Unanswered:
+    """Return one question's part of the answer, or why there is none."""
+    if reason := broken(completed, {0}):
+        return unanswered(gate, completed, reason)
+    try:
+        told = _Answer.model_validate_json(completed.answer or "").model_extra or {}
+        found = model.model_validate(told.get(name))
+    except ValidationError:
+        return unanswered(gate, completed, f"its answer could not be read; {completed.ending()}")
+    return found
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    format: int = Field(ge=1, le=1)

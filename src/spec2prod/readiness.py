@@ -1,0 +1,162 @@
+"""Is this machine ready? What `spec2prod doctor` looks at, put together: every row is measured."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from spec2prod import __version__, bootstrap
+from spec2prod.adapters import examination, programs
+from spec2prod.adapters.examination import Probe, Row, State
+from spec2prod.adapters.host import ProcessHost
+from spec2prod.adapters.interpreter import find_interpreter
+from spec2prod.adapters.openhands.minimal_call import Call, ask_endpoint, call_model
+from spec2prod.adapters.openhands.options import OpenHandsOptions
+from spec2prod.adapters.sandbox import find_sandbox
+from spec2prod.adapters.tree import ProjectTree
+from spec2prod.config.settings import Settings, read_settings
+from spec2prod.config.shown import safe
+from spec2prod.domain.command import Command
+from spec2prod.domain.component import Component
+from spec2prod.errors import Spec2prodError
+
+_NOT_RUN = "doctor"  # the name of a run that never is
+
+
+async def examine(component: str | None = None, component_path: Path | None = None, *, call: bool = False) -> tuple[Row, ...]:
+    """Look at everything that runs need on this machine; `call` asks the model for one token, and may cost as much."""
+    root = bootstrap.project_root(component_path)
+    settings, rows = _settings(root)
+    component_rows, place = _component(component, component_path, settings, root)
+    host = ProcessHost(keep=("UV_CACHE_DIR",))
+    tools = await examination.ask_all(host, tuple(_probes(place)))
+    machine = (examination.look_at_disk(root), examination.look_at_state_folder(root), examination.look_at_port())
+    own = Row(name="spec2prod", state=State.OK, told=f"{__version__}, on Python {platform.python_version()}")
+    return (own, *rows, *component_rows, *tools, *machine, _sandbox(), *await _agent(settings, host, call=call))
+
+
+def _settings(root: Path) -> tuple[Settings, tuple[Row, ...]]:
+    """Return the settings, or the defaults beside a row that says what is wrong with them."""
+    try:
+        settings = read_settings(root, None, os.environ)
+    except Spec2prodError as error:
+        return Settings(), (_trouble("settings", error),)
+    count = sum(origin.startswith("pyproject.toml") for origin in settings.origins.values())
+    told = f"{count} set in {root / 'pyproject.toml'}" if count else f"all defaults in {root}"
+    return settings, (Row(name="settings", state=State.OK, told=told),)
+
+
+def _component(name: str | None, path: Path | None, settings: Settings, root: Path) -> tuple[tuple[Row, ...], bootstrap.Place | None]:
+    try:
+        if name is not None:
+            place = bootstrap.place_of(name, path, settings, _NOT_RUN)
+            told = f"{place.component.source}, modules: {len(place.component.modules)}, test files: {len(place.component.tests)}"
+            return (Row(name=f"component {name}", state=State.OK, told=told),), place
+        python = find_interpreter(root, settings.python, os.environ)
+    except Spec2prodError as error:
+        return (_trouble(f"component {name}" if name is not None else "interpreter", error),), None
+    nothing = Component(name="", root=root, source=".", import_root=".", modules=(), interpreter=python)
+    return (), bootstrap.Place(tree=ProjectTree(root, _NOT_RUN), settings=settings, component=nothing, run_id=_NOT_RUN)
+
+
+def _trouble(name: str, error: Spec2prodError) -> Row:
+    return Row(name=name, state=State.BROKEN, told=str(safe(str(error))), next_step=error.next_step)
+
+
+def _probes(place: bootstrap.Place | None) -> Iterator[Probe]:
+    """Yield the programs that runs start: those of the component's interpreter, then ours."""
+    if place is not None:
+        python = place.component.interpreter
+        yield Probe(name="interpreter", argv=(str(python), "--version"), next_step="name another in tool.spec2prod.python")
+        for module in ("pytest", "coverage"):
+            step = f"{python} -m pip install {module}"
+            yield Probe(name=module, argv=(str(python), "-m", module, "--version"), next_step=step)
+        checker = bootstrap.type_checking_of(place)
+        yield _tool(checker.checker, checker.program)
+        yield _tool("ruff", programs.own_or_ours("ruff", python))
+    for name, module in (("detect-secrets", "detect_secrets"), ("bandit", "bandit")):
+        yield _tool(name, programs.ours(module))
+    yield _tool("pip-audit", programs.ours("pip_audit"), required=False)
+    yield _tool("uv", programs.ours("uv"))
+    yield Probe(name="git", argv=("git", "--version"), next_step="install git: without it nothing tells a clean tree", required=False)
+
+
+def _tool(name: str, program: tuple[str, ...], *, required: bool = True) -> Probe:
+    own = f"{sys.executable} -m pip install --force-reinstall spec2prod"
+    step = own if program[0] == sys.executable else f"install {name} beside {program[0]}, or take it out there: then ours is used"
+    return Probe(name=name, argv=(*program, "--version"), next_step=step, required=required)
+
+
+def _sandbox() -> Row:
+    found = find_sandbox()
+    if found.available:
+        return Row(name="sandbox", state=State.OK, told=f"bubblewrap works ({found.bwrap})", required=False)
+    state = State.MISSING if found.bwrap is None and "not installed" in found.reason else State.BROKEN
+    step = "the agent then works without one, as you do: allow user namespaces, or run in a container"
+    return Row(name="sandbox", state=state, told=found.reason, next_step=step, required=False)
+
+
+async def _agent(settings: Settings, host: ProcessHost, *, call: bool) -> tuple[Row, ...]:
+    """Look at the agent server and its model; they are required only where every run asks for tests."""
+    required = settings.enable_openhands_test_generation
+    options = bootstrap.agent_options(settings)
+    rows = [await _server(settings, host, required=required), *_model(settings, options, required=required)]
+    if options.base_url:
+        rows.append(await _endpoint(options, required=required))
+    if call:
+        rows.append(await _call(options, required=required))
+    return tuple(rows)
+
+
+async def _server(settings: Settings, host: ProcessHost, *, required: bool) -> Row:
+    """Ask uv whether all of the agent server's packages are there and fit one another."""
+    if settings.openhands.server_url:
+        told = f"a server of yours is used: {safe(settings.openhands.server_url)}"
+        return Row(name="OpenHands", state=State.OK, told=told, required=required)
+    found = bootstrap.find_openhands()
+    if found is None:
+        told = "the agent server is not installed" + ("" if required else "; only --enable-openhands needs it")
+        return Row(name="OpenHands", state=State.MISSING, told=told, next_step="spec2prod openhands install", required=required)
+    argv = (*programs.ours("uv"), "pip", "check", "--python", str(found.folder / "bin" / "python"))
+    completed = await host.run(Command(tool="uv pip check", argv=argv, cwd=found.folder, timeout_s=60.0))
+    if completed.exit_code == 0:
+        return Row(name="OpenHands", state=State.OK, told=f"{found.version}, complete, in {found.folder}", required=required)
+    step = f"remove {found.folder}, then: spec2prod openhands install"
+    return Row(name="OpenHands", state=State.BROKEN, told=completed.ending(), next_step=step, required=required)
+
+
+def _model(settings: Settings, options: OpenHandsOptions, *, required: bool) -> Iterator[Row]:
+    """Yield what is set about the model; a key is never shown."""
+    chosen = settings.openhands
+    if options.model:
+        yield Row(name="model", state=State.OK, told=f"{options.model} ({settings.origin('openhands.model')})", required=required)
+    else:
+        yield Row(name="model", state=State.MISSING, told="no model is set", next_step="set LLM_MODEL: provider/name", required=required)
+    if options.api_key:
+        yield Row(name="model key", state=State.OK, told=f"{chosen.api_key_env} is set (not shown)", required=required)
+    else:
+        keyless = bool(options.base_url)
+        told = f"{chosen.api_key_env} is not set" + ("; some endpoints of one's own need none" if keyless else "")
+        yield Row(
+            name="model key", state=State.MISSING, told=told, next_step=f"set {chosen.api_key_env}", required=required and not keyless
+        )
+    money = f"{chosen.max_cost_usd:g} US dollars" if chosen.max_cost_usd is not None else "no limit on money"
+    told = f"per task: {chosen.max_iterations} steps, {chosen.max_tokens} tokens, {settings.timeout_seconds:g} s, {money}"
+    yield Row(name="model limits", state=State.OK, told=told, required=required)
+
+
+async def _endpoint(options: OpenHandsOptions, *, required: bool) -> Row:
+    return _answered("model endpoint", await ask_endpoint(options), required=required)
+
+
+async def _call(options: OpenHandsOptions, *, required: bool) -> Row:
+    return _answered("model call", await call_model(options), required=required)
+
+
+def _answered(name: str, call: Call, *, required: bool) -> Row:
+    state = {True: State.OK, False: State.BROKEN, None: State.MISSING}[call.answered]
+    wanted = required and call.answered is not None
+    return Row(name=name, state=state, told=str(safe(call.told)), next_step=call.next_step, required=wanted)

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from spec2prod.adapters.programs import checker_table, ruff_selection
+
+
+def write(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def test_the_nearest_ruff_configuration_counts_with_what_it_extends(tmp_path: Path) -> None:
+    files = {
+        "pyproject.toml": '[tool.ruff.lint]\nselect = ["E"]\n',
+        "base.toml": '[lint]\nselect = []\nignore = ["D"]\n',
+        "packages/a/ruff.toml": 'extend = "../../base.toml"\n[lint]\nignore = ["F"]\n',
+        "packages/a/pyproject.toml": "[tool.other]\nx = 1\n",
+        "packages/b/mod.py": "",
+    }
+    root = write(tmp_path, files)
+    assert ruff_selection(root, "packages/a") == {"select": [], "ignore": ["F"]}
+    assert ruff_selection(root, "packages/b/mod.py") == {"select": ["E"]}
+    assert ruff_selection(root, "packages/b") == {"select": ["E"]}
+
+
+@pytest.mark.parametrize("text", ["not TOML [", '[tool]\nruff = "x"\n', "tool = 1\n", '[tool.ruff]\nlint = 3\nextend = "pyproject.toml"\n'])
+def test_a_ruff_configuration_that_cannot_be_read_is_left_to_ruff(tmp_path: Path, text: str) -> None:
+    assert ruff_selection(write(tmp_path, {"pyproject.toml": text}), "a") == {}
+
+
+def test_a_checkers_own_file_comes_before_pyproject(tmp_path: Path) -> None:
+    root = write(tmp_path, {"pyproject.toml": '[tool.pyright]\nignore = ["a"]\n[tool.mypy]\nignore_errors = true\n'})
+    assert checker_table(root, "pyright") == {"ignore": ["a"]}
+    assert checker_table(root, "basedpyright") == {}
+    assert checker_table(root, "mypy") == {"ignore_errors": True}
+    write(
+        root,
+        {
+            "pyrightconfig.json": '{\n  // ours\n  "ignore": ["b",],\n}\n',
+            "mypy.ini": "[mypy]\nstrict = True\n[mypy-a.*,b]\nignore_errors = yes\n",
+        },
+    )
+    assert checker_table(root, "pyright") == {"ignore": ["b"]}
+    assert checker_table(root, "mypy") == {"ignore_errors": False, "overrides": [{"module": ["a.*", "b"], "ignore_errors": True}]}
+    write(root, {"pyrightconfig.json": "{", "mypy.ini": "[mypy\n"})
+    assert checker_table(root, "pyright") == {"ignore": ["a"]}
+    assert checker_table(root, "mypy") == {"ignore_errors": True}
