@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +18,13 @@ from spec2prod.adapters.openhands.minimal_call import Call, ask_endpoint, call_m
 from spec2prod.adapters.openhands.options import OpenHandsOptions
 from spec2prod.adapters.sandbox import find_sandbox
 from spec2prod.adapters.tree import ProjectTree
+from spec2prod.config.rules import rules_for
 from spec2prod.config.settings import Settings, read_settings
 from spec2prod.config.shown import safe
 from spec2prod.domain.command import Command
 from spec2prod.domain.component import Component
+from spec2prod.domain.plan import Target
+from spec2prod.domain.specification import Specification
 from spec2prod.errors import Spec2prodError
 
 _NOT_RUN = "doctor"  # the name of a run that never is
@@ -35,7 +39,16 @@ async def examine(component: str | None = None, component_path: Path | None = No
     tools = await examination.ask_all(host, tuple(_probes(place)))
     machine = (examination.look_at_disk(root), examination.look_at_state_folder(root), examination.look_at_port())
     own = Row(name="spec2prod", state=State.OK, told=f"{__version__}, on Python {platform.python_version()}")
-    return (own, *rows, *component_rows, *tools, *machine, _sandbox(), *await _agent(settings, host, call=call))
+    return (
+        own,
+        *rows,
+        *component_rows,
+        *tools,
+        *_own_gates(settings, root),
+        *machine,
+        _sandbox(),
+        *await _agent(settings, host, call=call),
+    )
 
 
 def _settings(root: Path) -> tuple[Settings, tuple[Row, ...]]:
@@ -88,6 +101,20 @@ def _tool(name: str, program: tuple[str, ...], *, required: bool = True) -> Prob
     own = f"{sys.executable} -m pip install --force-reinstall spec2prod"
     step = own if program[0] == sys.executable else f"install {name} beside {program[0]}, or take it out there: then ours is used"
     return Probe(name=name, argv=(*program, "--version"), next_step=step, required=required)
+
+
+def _own_gates(settings: Settings, root: Path) -> Iterator[Row]:
+    """Yield whether the program of each gate of the project's own is there; what it would say to `--version` nobody knows."""
+    specification = Specification(path="", title="")
+    required = {rule.gate for target in Target for rule in rules_for(target, settings, specification) if rule.required}
+    for name, gate in settings.gates.items():
+        program = gate.command[0]
+        found = "the component's Python" if program == "{python}" else shutil.which(program) or shutil.which(str(root / program))
+        if found:
+            yield Row(name=f"gate {name}", state=State.OK, told=found, required=name in required)
+        else:
+            step = f"install {program}, or correct tool.spec2prod.gates.{name}.command"
+            yield Row(name=f"gate {name}", state=State.MISSING, told=f"{program} is not there", next_step=step, required=name in required)
 
 
 def _sandbox() -> Row:

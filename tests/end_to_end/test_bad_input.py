@@ -69,13 +69,14 @@ def test_what_makes_no_sense_is_refused_with_the_next_step(refusals: dict[str, E
     assert "bug" not in told(ended)
 
 
-@pytest.mark.parametrize(("name", "is_told"), [("sums/x" + NOT_UTF8 + ".py", True), ("tests/test_sums_" + NOT_UTF8 + ".py", True)])
-def test_a_file_of_the_component_that_no_report_could_name_is_refused(tmp_path: Path, name: str, is_told: bool) -> None:  # noqa: FBT001
-    project = layouts.flat_package(tmp_path / "project")
-    project.write({name: "X = 1\n"})
-    ended = project.run("sums")
-    assert (ended.code, "is no UTF-8 text" in told(ended)) == (2, is_told)
-    assert "Rename it" in told(ended)
+def test_a_file_of_the_component_that_no_report_could_name_is_refused(tmp_path: Path) -> None:
+    projects = [layouts.flat_package(tmp_path / name) for name in ("module", "test")]
+    for project, name in zip(projects, (f"sums/x{NOT_UTF8}.py", f"tests/test_sums_{NOT_UTF8}.py"), strict=True):
+        project.write({name: "X = 1\n"})
+    for ended in at_once(*(partial(project.run, "sums") for project in projects)):
+        assert ended.code == 2
+        assert "is no UTF-8 text" in told(ended)
+        assert "Rename it" in told(ended)
 
 
 def test_settings_of_the_wrong_kind_are_told_all_at_once_with_their_addresses(tmp_path: Path) -> None:

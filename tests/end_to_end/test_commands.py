@@ -288,9 +288,12 @@ def test_doctor_finds_what_is_broken(shop: Project) -> None:
     assert told["settings"]["state"] == "broken"
     assert "timeout_seconds" in told["settings"]["told"]
     assert told["interpreter"]["state"] == "broken"
-    shop.put("pyproject.toml", PYPROJECT + '\n[tool.spec2prod]\npython = "bin/broken"\n')
+    gate = '[tool.spec2prod.gates.licences]\ncommand = ["no-such-program"]\nformat = "exit-code"\n'
+    rule = "[tool.spec2prod.rules.staging.licences]\nrequired = true\n"
+    shop.put("pyproject.toml", PYPROJECT + '\n[tool.spec2prod]\npython = "bin/broken"\n' + gate + rule)
     code, told = rows(shop)
     assert (code, told["interpreter"]["state"], told["pytest"]["state"]) == (4, "broken", "broken")
+    assert (told["gate licences"]["state"], told["gate licences"]["required"]) == ("missing", True)
     assert "exit 3" in told["interpreter"]["told"]
 
 

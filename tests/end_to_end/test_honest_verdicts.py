@@ -97,19 +97,24 @@ def test_a_component_that_does_not_exist_is_refused_with_near_names_and_no_tool_
     assert "sums" in ended.out
 
 
-def test_deleted_tests_leave_no_coverage_behind(tmp_path: Path) -> None:
+def test_deleted_tests_leave_no_coverage_behind_and_evidence_names_what_it_measured(tmp_path: Path) -> None:
     project = layouts.flat_package(tmp_path / "project")
     project.git("init", "--quiet")
-    assert verdict(project.run("sums"), "test_coverage") == "passed"
+    project.write({"sums/table.csv": "1,2\n"})
+    good = project.run("sums")
+    assert verdict(good, "test_coverage") == "passed"
     for test in (project.root / "tests").iterdir():
         if test.is_file():
             test.unlink()
+    project.write({"sums/table.csv": "1,3\n"})
     ended = project.run("sums")
     assert ended.code == 1
     assert (verdict(ended, "test_pass_rate"), ended.gate("test_pass_rate")["measured"]) == ("failed", "nothing")
     assert ended.gate("test_coverage")["measured"] == "nothing"
-    assert ended.gate("test_coverage")["verdict"] in {"failed", "errored", "warned"}
+    assert verdict(ended, "test_coverage") in {"failed", "errored", "warned"}
     assert "write tests in tests" in ended.gate("test_pass_rate")["next_step"]
+    for gate in ("security", "type_checking"):  # one reads tests, one does not; the data belongs to both
+        assert good.gate(gate)["evidence"]["digest"] != ended.gate(gate)["evidence"]["digest"]
 
 
 def test_where_nothing_is_collected_nothing_has_passed(tmp_path: Path) -> None:
@@ -158,26 +163,31 @@ def test_failing_tests_fail_everywhere_and_the_other_component_of_the_workspace_
     assert "Not promoted to development" in page
 
 
-def test_a_single_module_with_its_test_file_is_judged_as_it_is(tmp_path: Path) -> None:
-    project = layouts.flat_module(tmp_path / "project")
-    project.write({"other.py": "import os\n", "tests/test_other.py": "import sys\n\n\ndef test_other() -> None:\n    assert False\n"})
-    ended = project.run("sums")
+TARGETS = ("development", "staging", "production")
+THREE_QUARTERS = CODE + '\n\ndef double(a: int) -> int:\n    """Double."""\n    return a + a\n'
+
+
+@pytest.fixture(scope="module")
+def climbs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
+    """Return the same module's runs to each target. Nothing is delivered: the type checker that staging requires is missing."""
+    projects = {target: layouts.flat_module(tmp_path_factory.mktemp(target) / "project") for target in TARGETS}
+    for project in projects.values():
+        layouts.own_environment(project)
+        others = {"other.py": "import os\n", "tests/test_other.py": "import sys\n\n\ndef test_other() -> None:\n    assert False\n"}
+        project.write({"sums.py": THREE_QUARTERS, **others})
+    ended = at_once(*(partial(project.run, "sums", "--target", target) for target, project in projects.items()))
+    return dict(zip(projects, ended, strict=True))
+
+
+def test_a_single_module_with_its_test_file_is_judged_as_it_is(climbs: dict[str, Ended]) -> None:
+    ended = climbs["development"]
     assert ended.code == 0, ended.out
     assert (verdict(ended, "linting"), ended.gate("linting")["measured"]) == ("passed", "0 issues in 2 files")
     assert ended.gate("test_pass_rate")["measured"] == "1 of 1 test passed"
 
 
-THREE_QUARTERS = CODE + '\n\ndef double(a: int) -> int:\n    """Double."""\n    return a + a\n'
-
-
-def test_three_quarters_covered_passes_development_and_staging_and_fails_production(tmp_path: Path) -> None:
-    """Nothing is delivered here: the type checker that staging requires is missing, which is told beside it."""
-    targets = ("development", "staging", "production")
-    projects = [layouts.flat_module(tmp_path / target) for target in targets]
-    for project in projects:
-        layouts.own_environment(project)
-        project.write({"sums.py": THREE_QUARTERS})
-    ended = at_once(*(partial(project.run, "sums", "--target", target) for project, target in zip(projects, targets, strict=True)))
+def test_three_quarters_covered_passes_development_and_staging_and_fails_production(climbs: dict[str, Ended]) -> None:
+    ended = [climbs[target] for target in TARGETS]
     assert [each.gate("test_coverage")["measured"] for each in ended] == ["75 % of 4 lines"] * 3
     assert [verdict(each, "test_coverage") for each in ended] == ["passed", "passed", "failed"]
     assert [verdict(each, "type_checking") for each in ended] == ["errored"] * 3
@@ -290,13 +300,3 @@ def test_what_changes_while_it_is_measured_is_no_evidence_data_files_included(tm
     assert verdict(ended, "test_pass_rate") == "errored"
     assert "changed while they were being measured" in ended.gate("test_pass_rate")["reason"]
     assert verdict(ended, "security") == "passed", "nothing changes any more when it is asked"
-
-
-def test_the_digest_names_everything_that_was_measured(tmp_path: Path) -> None:
-    projects = [layouts.flat_package(tmp_path / name) for name in ("one", "other")]
-    for number, project in enumerate(projects):
-        project.write({"sums/table.csv": f"1,{number}\n"})
-    first, second = at_once(*(partial(project.run, "sums") for project in projects))
-    assert first.report["run"]["digest"] != second.report["run"]["digest"]
-    digests = [each.gate("security")["evidence"]["digest"] for each in (first, second)]
-    assert digests[0] != digests[1]
