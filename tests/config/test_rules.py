@@ -42,7 +42,7 @@ def test_the_defaults_are_those_of_the_promotion_page() -> None:
         "security": (security, False),
         "flaky_tests": ("flaky <= 0", False),
     }
-    at_production = {"documentation": ("percent >= 80, readme >= 1", True)}
+    at_production = {"documentation": ("percent >= 80, readme >= 1", False)}
     for target, percent, more in ((Target.STAGING, 70, {}), (Target.PRODUCTION, 80, at_production)):
         assert told(rules_for(target, Settings(), PLAIN)) == more | {
             "test_pass_rate": ("percent >= 100", True),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -36,6 +35,8 @@ class Teller:
 
 def document(values: Mapping[str, object]) -> None:
     """Print a JSON document, its format number first."""
+    import json
+
     emit(json.dumps({"format": FORMAT, **values}, indent=2, ensure_ascii=False, default=str) + "\n")
 
 

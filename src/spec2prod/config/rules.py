@@ -64,7 +64,7 @@ DEFAULTS: Mapping[Target, tuple[Rule, ...]] = {
         _VULNERABILITIES,
         _COMPLEXITY,
         _default("performance", response_ms=5000, memory_mb=512, slower_percent=10),
-        _default("documentation", percent=80, readme=1),
+        _default("documentation", required=False, percent=80, readme=1),
     ),
 }
 
