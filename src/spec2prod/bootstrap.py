@@ -268,6 +268,9 @@ def prepare(request: Request, run_id: str) -> tuple[Plan, Place]:
         model=settings.openhands.model or "",
         scripted_model=_is_scripted(settings.openhands.model or ""),
         waivers=settings.waivers_given(),
+        staging_rules=applicable(rules_for(Target.STAGING, settings, specification), asks_performance=compared is not None)
+        if target is Target.PRODUCTION
+        else (),
     )
     return plan_promotion(asked, place.component, specification, rules), place
 

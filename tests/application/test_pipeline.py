@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -340,3 +341,16 @@ async def test_listeners_are_told_every_stage_and_gate() -> None:
     kinds = [event.kind for event in ports.listener.events]
     assert kinds.count("stage_started") == 2
     assert kinds.count("stage_ended") == 3
+
+
+@pytest.mark.asyncio
+async def test_a_climb_to_production_asks_stagings_own_rules_before_it_releases_there() -> None:
+    """Law 7: a longer climb does what the shorter one would have done, and then more."""
+    tree = FakeTree({MODULE: SOURCE, "tests/test_new.py": PROPOSED})
+    plan = a_plan(tests=("tests/test_new.py",), target=Target.PRODUCTION)
+    strict = Rule(gate="type_checking", limits=(Limit(value="errors", comparison=Comparison.AT_MOST, threshold=0),))
+    plan = replace(plan, rules=(*plan.rules[:3], strict), staging_rules=plan.rules[:3])
+    run = await run_plan(plan, ports_on(tree, clean("type_checking", errors=2), suite=suite_gate(), linter=linter()))
+    assert Stage.STAGING_DEPLOYMENT in {result.stage for result in run.stages}, "staging's rules hold"
+    assert run.not_run[Stage.PRODUCTION_DEPLOYMENT] == "required gates did not pass: type_checking"
+    assert run.exit_code is ExitCode.GATE_FAILED

@@ -116,14 +116,19 @@ class Climb:
 
     async def _deliver(self) -> None:
         """Release, environment by environment, if every required gate lets it; what stopped it once stops the rest."""
-        blocked = [each.gate for each in self.session.judged(self._gates()) if each.required and not each.verdict.lets_pass]
         for stage in (each for each in self.plan.stages if each in STAGES):
-            if blocked:
+            if blocked := self._blocking(stage):
                 self.not_run[stage] = f"required gates did not pass: {', '.join(blocked)}"
             elif any(not self.results[each].verdict.lets_pass for each in STAGES if each in self.results):
                 self.not_run[stage] = "it was not released to staging"
             else:
                 self.results[stage] = await self.releasing.run(stage)
+
+    def _blocking(self, stage: Stage) -> list[str]:
+        """Name the required gates that keep a release out of an environment: each environment asks its own rules."""
+        rules = self.plan.staging_rules if stage is Stage.STAGING_DEPLOYMENT else self.plan.rules
+        judged = self.session.judged(self._gates(), rules or self.plan.rules)
+        return [each.gate for each in judged if each.required and not each.verdict.lets_pass]
 
     def _conclude(self) -> None:
         ran = {span.name for span in self.session.spans}

@@ -16,7 +16,7 @@ from spec2prod.domain.flaky import Standing
 from spec2prod.domain.plan import Mode, Plan, Stage
 from spec2prod.domain.suite import EMPTY_SUITE, SuiteReport
 from spec2prod.domain.timeline import Span
-from spec2prod.domain.verdict import Answer, Evidence, Judgement, Unanswered, Verdict, judge
+from spec2prod.domain.verdict import Answer, Evidence, Judgement, Rule, Unanswered, Verdict, judge
 
 type Outcomes = asyncio.Queue[TaskOutcome | None]
 """What an agent brings, in the order in which it comes; None when no more will."""
@@ -143,14 +143,14 @@ class Session:
         ruled = {rule.gate for rule in self.plan.rules} & set(stage_gates)
         return tuple(gate for gate in self.ports.gates.values() if ruled & set(gate.measures))
 
-    def judged(self, stage_gates: Sequence[str]) -> tuple[Judgement, ...]:
-        """Judge the named gates on the tree as it is; evidence for another tree counts for nothing."""
+    def judged(self, stage_gates: Sequence[str], rules: Sequence[Rule] | None = None) -> tuple[Judgement, ...]:
+        """Judge the named gates on the tree as it is, under the plan's rules or others; evidence for another tree counts for nothing."""
         fresh = {name for gate in self.ports.gates.values() if self.is_fresh(gate) for name in gate.measures}
-        rules = (rule for rule in self.plan.rules if rule.gate in stage_gates)
         today = date.fromisoformat(self.ports.clock.now()[: len("2026-01-01")])
         return tuple(
             judge(rule, self.evidence.get(rule.gate) if rule.gate in fresh else None, waivers=self.plan.waivers, today=today)
-            for rule in rules
+            for rule in (self.plan.rules if rules is None else rules)
+            if rule.gate in stage_gates
         )
 
     def _unsettled(self, gate: Gate) -> None:

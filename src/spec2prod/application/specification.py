@@ -34,6 +34,7 @@ class Promotion:
     model: str = ""
     scripted_model: bool = False
     waivers: tuple[Waiver, ...] = ()
+    staging_rules: tuple[Rule, ...] = ()
 
 
 def plan_promotion(asked: Promotion, component: Component, specification: Specification, rules: Sequence[Rule]) -> Plan:
@@ -58,6 +59,7 @@ def plan_promotion(asked: Promotion, component: Component, specification: Specif
         mode=asked.mode,
         stages=(Stage.SPECIFICATION, Stage.TESTING, *generation, Stage.REFACTORING, *acceptance, *_CLIMB[asked.target]),
         rules=tuple(rules),
+        staging_rules=asked.staging_rules,
         generate=asked.generate,
         generation_required=asked.generation_required,
         auto_fix=asked.auto_fix,

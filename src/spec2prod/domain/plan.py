@@ -44,6 +44,9 @@ class Plan:
 
     `coverage_goal` (percent) is what generation aims at: the strictest coverage rule in force, at least 80.
     `auto_fix` lets the linter mend what it can safely mend in the component's own files.
+
+    `rules` are those of the whole climb; a climb to production releases to staging under `staging_rules`, as a climb that
+    ends there would (law 7).
     """
 
     run_id: str
@@ -53,6 +56,7 @@ class Plan:
     mode: Mode
     stages: tuple[Stage, ...]
     rules: tuple[Rule, ...]
+    staging_rules: tuple[Rule, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     generate: bool
     generation_required: bool
