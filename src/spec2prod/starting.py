@@ -92,11 +92,16 @@ def _proposals(tree: ProjectTree, settings: Settings) -> tuple[Proposal, ...]:
 def _settings(start: Start, *, make: bool) -> Iterator[str]:
     if _FILE in start.kept or not (start.has_pyproject or make):
         return
-    before = start.pyproject if start.pyproject is not None else minimal_project(start.root.name)
+    before = start.pyproject if start.pyproject is not None else _project(start.root)
     after = _appended(before, section(start.proposals, start.specification_of))
     _check(before, after)
     _replace(start.root / _FILE, after)
     yield _FILE
+
+
+def _project(root: Path) -> str:
+    """Return what a new pyproject.toml says of the project: nothing where setup.py or setup.cfg says it (a [project] would hide that)."""
+    return "" if any((root / name).exists() for name in ("setup.py", "setup.cfg")) else minimal_project(root.name)
 
 
 def _appended(text: str, addition: str) -> str:

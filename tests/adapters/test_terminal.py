@@ -99,17 +99,17 @@ def test_a_scripted_model_is_called_one_and_another_is_not() -> None:
 
 def test_a_log_gets_one_plain_line_an_event() -> None:
     assert listened(terminal=False).splitlines() == [
-        "    0.0 s  testing  testing started",
-        "    1.2 s  testing  test_coverage: 62 % (percent is 62, [needed] >= 80)  [failed]",
+        "    0.0 s  testing  started",
+        "    1.2 s  testing  test_coverage: 62 % (percent is 62, [needed] ≥ 80)  [failed]",
         "    9.0 s  the agent server is up",
-        "   61.0 s  testing  testing: failed",
+        "   61.0 s  testing  failed",
     ]
 
 
 def test_a_terminal_also_shows_what_runs_now_and_is_left_clean() -> None:
     written = listened(terminal=True)
     plain = re.sub("\x1b\\[[0-9;?]*[A-Za-z]", "", written)
-    assert "✗ test_coverage: 62 % (percent is 62, [needed] >= 80)" in plain
+    assert "✗ test_coverage: 62 % (percent is 62, [needed] ≥ 80)" in plain
     assert "⠋ testing" in plain
     assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l"), "the cursor is shown again"
 

@@ -81,6 +81,9 @@ def evidence(issues: float) -> Evidence:
 
 UNASKED = Evidence(answer=Unanswered(gate="linting", reason="ruff is missing"), digest="d", measured_at="", tool="ruff")
 LAST_DAY = date(2027, 1, 31)
+NOT_WAIVABLE = (
+    "the waiver by Ann does not count: linting may not be waived here: waivable = true is needed in its rule, at every target of the climb"
+)
 ANNS = Waiver(gate="linting", reason="old code", approver="Ann", expires=LAST_DAY)
 
 
@@ -100,7 +103,13 @@ def test_a_waiver_that_holds_turns_a_no_into_waived_and_says_who_until_when_and_
     ("asked", "found", "today", "verdict", "says"),
     [
         (rule(), evidence(2), date(2027, 2, 1), Verdict.FAILED, "the waiver by Ann does not count: it expired on 2027-01-31"),
-        (rule(waivable=False), evidence(2), LAST_DAY, Verdict.FAILED, "the waiver by Ann does not count: linting may not be waived here"),
+        (
+            rule(waivable=False),
+            evidence(2),
+            LAST_DAY,
+            Verdict.FAILED,
+            NOT_WAIVABLE,
+        ),
         (rule(), UNASKED, LAST_DAY, Verdict.ERRORED, "the waiver by Ann does not count: a gate that could not be asked is not waived"),
         (rule(), None, LAST_DAY, Verdict.ERRORED, "the waiver by Ann does not count: a gate that could not be asked is not waived"),
         (rule(), evidence(0), LAST_DAY, Verdict.PASSED, ""),

@@ -217,7 +217,10 @@ def test_a_waiver_is_shown_while_it_holds_and_refused_after(calculator: Calculat
     assert "does not count: test_coverage may not be waived here" in calculator.run().out
     flags = ("--spec", SPEC, "--component", "calculator_operations", "--target", "development")
     (waiver,) = project.document("plan", *flags)["waivers"]
-    assert waiver["refused"] == ("test_coverage may not be waived here (rules.<target>.test_coverage.waivable is not true for development)")
+    assert waiver["refused"] == (
+        "test_coverage may not be waived here: waivable = true is needed in its rule, at every target of the climb "
+        "(rules.<target>.test_coverage.waivable is not true for development)"
+    )
 
 
 def test_gates_are_listed_and_each_is_explained_from_the_catalogue(shop: Project) -> None:

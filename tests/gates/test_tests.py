@@ -34,8 +34,8 @@ def test_one_run_answers_both_and_leaves_the_tree_untouched(make: Make, ask: Ask
     assert isinstance(coverage, Measurement)
     assert coverage.values == {"percent": 50.0}  # 3 of 4 lines, and none of the 2 that nobody imported
     assert [(each.address, each.message) for each in coverage.findings] == [
-        ("src/pkg/never.py:1", "not covered: lines 1-2"),
-        ("src/pkg/sums.py:6", "not covered: lines 6"),
+        ("src/pkg/never.py:1", "lines 1-2"),
+        ("src/pkg/sums.py:6", "lines 6"),
     ]
     assert tree(component.root) == before
     report = GATE.report(component, completed)
@@ -113,7 +113,7 @@ def test_every_outcome_is_told_and_a_broken_file_has_an_address(make: Make, ask:
     (rate, coverage, *_), completed = ask(GATE, component)
     assert isinstance(rate, Measurement), completed.stdout + completed.stderr
     assert rate.values == {"percent": 100 * 3 / 8}
-    assert rate.summary == "3 of 8 tests passed (1 skipped, 1 expected to fail, 1 passed unexpectedly)"
+    assert rate.summary == "3 of 6 tests passed, 2 test files could not be collected (1 skipped, 1 expected to fail, 1 passed unexpectedly)"
     told = [(each.address, each.code, each.message.splitlines()[0]) for each in rate.findings]
     assert told[0] == ("tests/test_broken.py:2", "error", "ModuleNotFoundError: No module named 'not_there_at_all'")
     assert told[1] == ("tests/test_mixed.py:14", "failed", "TestSub::test_wrong: AssertionError: it should be three")
@@ -131,9 +131,12 @@ def test_every_outcome_is_told_and_a_broken_file_has_an_address(make: Make, ask:
 
 def test_only_broken_files_fail_and_leave_no_coverage(make: Make, ask: Ask) -> None:
     component = make({"src/pkg/sums.py": CODE, "tests/test_broken.py": "import not_there_at_all\n"})
-    (rate, coverage, *_), _ = ask(GATE, component)
+    (rate, coverage, flaky), _ = ask(GATE, component)
     assert isinstance(rate, Measurement)
     assert rate.values == {"percent": 0.0}
+    assert rate.summary == "no test ran, 1 test file could not be collected"
+    assert isinstance(flaky, Unanswered)
+    assert flaky.reason == "no test ran, so none can be flaky"
     assert isinstance(coverage, Unanswered)
     assert coverage.reason == "no test ran, so there is no coverage to measure"
 
@@ -231,7 +234,7 @@ def test_an_interpreter_that_is_not_there_or_has_no_pytest_is_told_with_the_way_
     (rate, *_), _ = ask(GATE, bare)
     assert isinstance(rate, Unanswered)
     assert rate.reason == f"pytest and coverage not installed in {program}"
-    assert rate.next_step == f"{program} -m pip install pytest coverage"
+    assert rate.next_step == f"uv pip install --python {program} pytest coverage", "it has no pip either"
 
 
 def answered(component: Component, **parts: object) -> Completed:
@@ -288,3 +291,17 @@ def test_coverage_is_never_told_rounded_up(component: Component) -> None:
     _, coverage, *_ = GATE.read(component, answered(component, modules={"src/pkg/sums.py": module}))
     assert isinstance(coverage, Measurement)
     assert coverage.summary == "79.9 % of 10000 lines"
+
+
+def test_a_folder_is_listed_once_however_many_of_its_files_are_named(make: Make, ask: Ask) -> None:
+    """Without it, pytest looks at every file of the folder once for each file that is named: 1,000 files took minutes."""
+    count = 30
+    tells = "    with pathlib.Path('seen').open('a') as told:\n        told.write(file_path.name + '\\n')\n"
+    seen = f"import pathlib\n\n\ndef pytest_collect_file(file_path):\n{tells}"
+    files = {f"tests/test_{number}.py": "def test_it(): ...\n" for number in range(count)}
+    component = make({"src/pkg/sums.py": CODE, "tests/conftest.py": seen, **files})
+    (rate, *_), completed = ask(GATE, component)
+    assert isinstance(rate, Measurement), completed.stderr
+    assert rate.summary.startswith(f"{count} of {count} tests passed")
+    looked_at = (component.root / "seen").read_text().split()
+    assert len(looked_at) <= 2 * (count + 1), "once each, and the conftest"

@@ -62,7 +62,7 @@ def test_a_recorded_answer_is_read() -> None:
 def test_an_index_that_knows_no_package_has_audited_nothing_though_it_says_no_error() -> None:
     (answer,) = GATE.read(COMPONENT, ended({"dependencies": RECORDED["dependencies"][2:], "fixes": []}))
     assert isinstance(answer, Unanswered)
-    assert answer.reason.startswith("could not be audited: 0 of 1 package known to the service; Dependency not found")
+    assert answer.reason.startswith("could not be audited: the service knows 0 of 1 package (Dependency not found")
 
 
 def test_another_environment_is_never_audited_in_place_of_the_components() -> None:
@@ -78,6 +78,5 @@ def test_a_service_that_cannot_be_reached_is_no_answer(ask: Ask, tmp_path: Path)
     gate = VulnerabilitiesGate(interpreter=GATE.interpreter, site_packages=(str(tmp_path),), env=GATE.env)
     (answer,), _ = ask(gate, COMPONENT)
     assert isinstance(answer, Unanswered)
-    assert answer.reason.startswith("could not be audited: ")
-    assert "Connection refused" in answer.reason
+    assert answer.reason.startswith("could not be audited: the vulnerability service cannot be reached (")
     assert "where the vulnerability service can be reached" in answer.next_step

@@ -6,6 +6,8 @@ time, stage, sentence, verdict. Everything is written to the console that the ca
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import PurePath
 from types import TracebackType
 from typing import Self
 
@@ -18,8 +20,8 @@ from rich.text import Text
 from spec2prod.application.ports import Event
 from spec2prod.domain.candidate import Candidate, CandidateVerdict, TaskStatus
 from spec2prod.domain.plan import Stage
-from spec2prod.domain.run import Refusal, Run
-from spec2prod.domain.verdict import Judgement, Measurement, Verdict
+from spec2prod.domain.run import Refusal, Run, StageResult
+from spec2prod.domain.verdict import Finding, Judgement, Measurement, Verdict
 
 STYLES = {
     "passed": "green",
@@ -35,6 +37,7 @@ SIGNS = {"passed": "✓", "warned": "!", "failed": "✗", "errored": "?", "waive
 _NARROW = 72  # columns; below, a table would be all folds
 _SHOWN = 5  # findings a gate
 _SECOND, _MINUTE = 1000.0, 60_000.0
+_UNHEALTHY = "mend what the installed wheel lacks (it was checked with the source tree out of sight), then run again"
 
 
 class Progress:
@@ -61,11 +64,13 @@ class Progress:
     def tell(self, event: Event) -> None:
         """Write one line."""
         self._note(event)
-        at = f"{event.at_ms / _SECOND:7.1f} s"
+        at, told = f"{event.at_ms / _SECOND:7.1f} s", _limits(event.text)
         if self._console.is_terminal:
-            line = Text.assemble((at, "dim"), "  ", _sign(event.verdict), " ", event.text)
+            line = Text.assemble((at, "dim"), "  ", _sign(event.verdict), " ", told)
         else:
-            line = Text("  ".join(part for part in (at, str(event.stage or ""), event.text) if part) + _plain_verdict(event))
+            stage = str(event.stage or "")
+            said = told.removeprefix(stage).lstrip(": ") if stage else told  # the stage has a column of its own
+            line = Text("  ".join(part for part in (at, stage, said) if part) + _plain_verdict(event))
         self._console.print(line, soft_wrap=True)
 
     def _note(self, event: Event) -> None:
@@ -109,7 +114,7 @@ def _say(console: Console, text: Text) -> None:
 
 
 def _run(run: Run, console: Console) -> None:
-    for tell in (_gates, _waivers, _stages_without_gates, _generation, _candidates, _timing, _next_steps):
+    for tell in (_gates, _waivers, _stages_without_gates, _generation, _candidates, _changed, _timing, _next_steps):
         tell(run, console)
 
 
@@ -139,12 +144,15 @@ def _gates(run: Run, console: Console) -> None:
 def _waivers(run: Run, console: Console) -> None:
     """Tell every waiver that was given for a gate that says no: whose, until when, why, or why it does not count."""
     for gate in (gate for result in run.stages for gate in result.gates if gate.waiver):
-        _say(console, Text.assemble(_sign(gate.verdict), f" {gate.gate}: {gate.waiver}" + (f" ({gate.reason})" if gate.reason else "")))
+        _say(
+            console,
+            Text.assemble(_sign(gate.verdict), f" {gate.gate}: {gate.waiver}" + (f" ({_limits(gate.reason)})" if gate.reason else "")),
+        )
 
 
 def _found(gate: Judgement) -> str:
     """Return what was measured, or why nothing was."""
-    return gate.measured if not gate.reason or (gate.evidence and isinstance(gate.evidence.answer, Measurement)) else gate.reason
+    return gate.measured if gate.answered or not gate.reason else gate.reason
 
 
 def _needed(gate: Judgement) -> str:
@@ -160,10 +168,20 @@ def _stages_without_gates(run: Run, console: Console) -> None:
     for result in run.stages:
         if not result.gates:
             _say(console, Text.assemble(_worded(result.verdict), f" {result.stage}"))
-            for error in result.errors:
+            for error in (*result.errors, *_delivered(result)):
                 _say(console, Text(f"  {error}"))
     for stage, reason in run.not_run.items():
         _say(console, Text.assemble(("· not run", "dim"), f" {stage}: {reason}"))
+
+
+def _delivered(result: StageResult) -> tuple[str, ...]:
+    """Say what an environment serves now, and where, after a release that passed."""
+    told = {name: str(result.outputs.get(name, "")) for name in ("environment", "wheel", "current")}
+    if result.rolled_back:
+        return (f"rolled back: {told['environment'] or result.stage} goes on with what it served before",)
+    if result.verdict is not Verdict.PASSED or not all(told.values()):
+        return ()
+    return (f"{told['environment']} serves {PurePath(told['wheel']).name} in {told['current']}",)
 
 
 def _generation(run: Run, console: Console) -> None:
@@ -188,6 +206,15 @@ def _candidates(run: Run, console: Console) -> None:
         _say(console, Text(f"  written: {path}"))
 
 
+def _changed(run: Run, console: Console) -> None:
+    """Tell which of the reader's files are not as they were: nobody should find that out from their own diff."""
+    if run.diffs:
+        count = f"{len(run.diffs)} file{'' if len(run.diffs) == 1 else 's'}"
+        _say(console, Text(f"The linter changed {count} (what it calls safe; each diff is in the report; --no-fix leaves them alone):"))
+        for path in sorted(run.diffs):
+            _say(console, Text(f"  changed: {path}"))
+
+
 def _named(candidate: Candidate) -> str:
     return candidate.name or candidate.test_file
 
@@ -200,14 +227,22 @@ def _timing(run: Run, console: Console) -> None:
 
 
 def _next_steps(run: Run, console: Console) -> None:
-    steps = [step for result in run.stages for gate in result.gates if not _settled(gate) for step in _steps(gate)]
+    alike: dict[str, list[str]] = {}  # what several gates ask for is told once
+    for gate in (gate for result in run.stages for gate in result.gates if not _settled(gate)):
+        for step in _steps(gate):
+            alike.setdefault(step, []).append(gate.gate)
+    steps = [f"{', '.join(dict.fromkeys(gates))}: {step}" for step, gates in alike.items()]
+    steps += [f"{result.stage}: {_UNHEALTHY}" for result in run.stages if result.rolled_back and result.verdict is Verdict.FAILED]
     if run.interrupted:
         steps = ["run again: what was not measured is not judged"]
     if not steps:
         return
     _say(console, Text("Next:"))
-    for step in dict.fromkeys(steps):
+    for step in steps:
         _say(console, Text(f"  {step}"))
+    measured = (result for result in run.stages if result.stage in {Stage.TESTING, Stage.REFACTORING} and not run.interrupted)
+    if blocking := [gate.gate for result in measured for gate in result.gates if gate.required and not gate.verdict.lets_pass]:
+        _say(console, Text(f"  what is asked, and how to mend a no: spec2prod gates {blocking[0]}"))
 
 
 def _settled(gate: Judgement) -> bool:
@@ -217,14 +252,23 @@ def _settled(gate: Judgement) -> bool:
 def _steps(gate: Judgement) -> tuple[str, ...]:
     """Return what the reader can do about a gate: its own next step, else the first places to look at."""
     if gate.next_step:
-        return (f"{gate.gate}: {gate.next_step}",)
+        return (gate.next_step,)
     answer = gate.evidence.answer if gate.evidence else None
-    found = answer.findings if isinstance(answer, Measurement) else ()
-    places = tuple(f"{gate.gate}: {each.address}: {each.code} {each.message}".replace(":  ", ": ") for each in found[:_SHOWN])
-    more = (f"{gate.gate}: and {len(found) - _SHOWN} more, in the report",) if len(found) > _SHOWN else ()
+    found = _weighty(gate, answer.findings) if isinstance(answer, Measurement) else ()
+    places = tuple(f"{each.address}: {each.code} {_first_line(each.message)}".replace(":  ", ": ") for each in found[:_SHOWN])
+    more = (f"and {len(found) - _SHOWN} more, in the report",) if len(found) > _SHOWN else ()
     if places:
         return (*places, *more)
-    return (f"{gate.gate}: {_limits(gate.reason)}",)
+    return (_limits(gate.reason),)
+
+
+def _weighty(gate: Judgement, findings: Sequence[Finding]) -> Sequence[Finding]:
+    """Return the findings of the severities that break a limit, so that what is allowed does not hide them; else all."""
+    return [each for each in findings if f"{each.severity} is " in gate.reason] or findings
+
+
+def _first_line(text: str) -> str:
+    return next(iter(text.splitlines()), "")  # the whole is in the report
 
 
 def _limits(text: str) -> str:

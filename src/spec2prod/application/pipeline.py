@@ -107,7 +107,7 @@ class Climb:
         session, stage = self.session, Stage.ACCEPTANCE if self.plan.generate else Stage.REFACTORING
         stale = [gate for gate in session.asked(self._gates()) if not session.is_fresh(gate)]
         if stale:
-            async with session.stage(stage):
+            async with session.stage(stage, "files changed: asking again what that touches"):
                 await session.beside(*(partial(session.ask, stage, *group) for group in in_one_process(stale)))
                 await testing.settle(session, stage)
 
@@ -141,7 +141,7 @@ class Climb:
         for stage in self.plan.stages:
             if stage not in self.results:
                 self.not_run.setdefault(stage, "the run was interrupted" if self.interrupted else "no test was proposed")
-        for result in self.results.values():
+        for result in (self.results[stage] for stage in self.plan.stages if stage in self.results):
             self.session.tell("stage_ended", result.stage, f"{result.stage}: {result.verdict}", result.verdict)
 
 

@@ -12,7 +12,7 @@ from spec2prod.application.ports import Event, Gate, Placed, Ports, Suite, Tree,
 from spec2prod.domain.candidate import TaskOutcome
 from spec2prod.domain.command import Completed
 from spec2prod.domain.component import Component
-from spec2prod.domain.flaky import Standing
+from spec2prod.domain.flaky import OPEN, Standing
 from spec2prod.domain.plan import Mode, Plan, Stage
 from spec2prod.domain.suite import EMPTY_SUITE, SuiteReport
 from spec2prod.domain.timeline import Span
@@ -47,10 +47,10 @@ class Session:
         self.ports.listener.tell(Event(kind=kind, stage=stage, text=text, at_ms=self.ports.clock.elapsed_ms(), verdict=verdict))
 
     @asynccontextmanager
-    async def stage(self, stage: Stage) -> AsyncIterator[None]:
-        """Measure a stage from its begin to its end, whatever ends it."""
+    async def stage(self, stage: Stage, told: str = "") -> AsyncIterator[None]:
+        """Measure a stage from its begin to its end, whatever ends it; `told` says why it begins, if that needs saying."""
         self.running[stage] = start = self.ports.clock.elapsed_ms()
-        self.tell("stage_started", stage, f"{stage} started")
+        self.tell("stage_started", stage, told or f"{stage} started")
         try:
             yield
         finally:
@@ -97,7 +97,7 @@ class Session:
         for gate in self._stale(stale):
             self._unsettled(gate)
         for name in (name for gate in stale for name in gate.measures):
-            self._tell_measured(stage, name)
+            self.tell_measured(stage, name)
 
     def names(self, stage: Stage) -> tuple[str, ...]:
         """Return the gates that a stage answers: testing those of the suite and those placed there, refactoring all others."""
@@ -159,11 +159,14 @@ class Session:
             reason = "the component's files changed while they were being measured"
             self.bind(Unanswered(gate=name, reason=reason, next_step="run again when nothing else writes to them"), digest, gate.name)
 
-    def _tell_measured(self, stage: Stage, name: str) -> None:
-        for judgement in self.judged([name]):
-            self.tell(
-                "gate", stage, f"{name}: {judgement.measured}" + (f" ({judgement.reason})" if judgement.reason else ""), judgement.verdict
-            )
+    def tell_measured(self, stage: Stage, *names: str) -> None:
+        """Tell what the named gates say now; a question that running red tests again will settle is told when it is."""
+        for judgement in self.judged(names):
+            if judgement.evidence is not None and judgement.evidence.answer == OPEN:
+                continue
+            name = judgement.gate
+            found = judgement.measured + (f" ({judgement.reason})" if judgement.reason else "")
+            self.tell("gate", stage, f"{name}: {found if judgement.answered else judgement.reason}", judgement.verdict)
 
 
 async def _as_coroutine[T](call: Callable[[], Awaitable[T]]) -> T:

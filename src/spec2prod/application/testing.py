@@ -11,7 +11,7 @@ from spec2prod.domain.flaky import FLAKY, MOST_RUN_AGAIN, OPEN, PASS_RATE, Stand
 from spec2prod.domain.plan import Stage
 from spec2prod.domain.run import StageResult
 from spec2prod.domain.suite import EMPTY_SUITE, SuiteReport
-from spec2prod.domain.verdict import Judgement, Measurement, stage_verdict
+from spec2prod.domain.verdict import Evidence, Judgement, Measurement, stage_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,11 @@ async def settle(session: Session, stage: Stage) -> None:
     rate, open_question = session.evidence.get(PASS_RATE), session.evidence.get(FLAKY)
     if rate is None or open_question is None or open_question.answer != OPEN or not isinstance(rate.answer, Measurement):
         return
+    await _settle(session, stage, rate, open_question)
+    session.tell_measured(stage, PASS_RATE, FLAKY)
+
+
+async def _settle(session: Session, stage: Stage, rate: Evidence, open_question: Evidence) -> None:
     red = flaky.red(session.suite)
     if len(red) > MOST_RUN_AGAIN:
         reason = f"{len(red)} tests are red, more than the {MOST_RUN_AGAIN} that are run again"
@@ -46,8 +51,9 @@ async def settle(session: Session, stage: Stage) -> None:
     passed_alone = flaky.green_alone(red, alone)
     in_order = await _in_order(session, stage, passed_alone) if passed_alone else EMPTY_SUITE
     session.standings = flaky.standings(session.suite, passed_alone, in_order)
-    for answer in flaky.settled(rate.answer, session.suite, session.standings):
-        session.bind(answer, rate.digest, rate.tool)
+    if isinstance(rate.answer, Measurement):
+        for answer in flaky.settled(rate.answer, session.suite, session.standings):
+            session.bind(answer, rate.digest, rate.tool)
 
 
 def result(session: Session, first: tuple[Judgement, ...]) -> StageResult:

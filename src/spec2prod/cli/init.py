@@ -27,6 +27,9 @@ examples:
 """
 
 
+_ADDED = {"pyproject.toml": "[tool.spec2prod]", ".gitignore": ".spec2prod/"}
+
+
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
     """Declare the command."""
     parser = commands.add_parser(
@@ -52,13 +55,14 @@ def init(args: argparse.Namespace) -> int:
     written = starting.write(start, make_pyproject=make)
     teller.line()
     for path in written:
-        teller.line(f"wrote {path}")
-    if not written:
+        grew = path in _ADDED and (start.has_pyproject or path != "pyproject.toml")
+        teller.line(f"added {_ADDED[path]} to {path}" if grew else f"wrote {path}")
+    if not written and make:
         teller.line("nothing to write: all of it is there")
     for path, why in start.kept.items():
         teller.line(f"kept {path}: {why}")
     if not make:
-        teller.line("not made: pyproject.toml (spec2prod init --yes makes it; without one every setting has its default)")
+        teller.line("not made: pyproject.toml; without it every setting has its default (spec2prod init --yes makes one)")
     _next(teller, start)
     return ExitCode.PROMOTED
 
@@ -93,3 +97,5 @@ def _next(teller: Teller, start: Start) -> None:
     else:
         teller.line("next:")
     teller.line(f"  spec2prod run --spec {spec} --component {first.name} --target development")
+    if start.settings.auto_fix_linting:
+        teller.line("a run lets the linter mend what it safely can, in your files, and lists them; with --no-fix it changes nothing")

@@ -20,7 +20,7 @@ _HEAD = """\
 # type_checker = "mypy"     # or "pyright", "basedpyright", "ty"; else the one that this file configures
 """
 _WAIVER = """\
-# A "no" that somebody answers for, until a day; always shown. The gate's rule must say `waivable = true`.
+# A "no" that somebody answers for, until a day; always shown. The gate's rule must say `waivable = true` at every target of the climb.
 # [[tool.spec2prod.waivers]]
 # gate = "type_checking"
 # reason = "why"

@@ -110,8 +110,11 @@ def _clauses(result: StageResult) -> tuple[str, ...]:
     """Return why a stage lets nobody pass: its required gates that say so, else its own words."""
     if result.verdict.lets_pass:
         return ()
-    gates = (gate for gate in result.gates if gate.required and not gate.verdict.lets_pass)
-    told = tuple(f"{gate.gate} {gate.verdict} ({gate.reason or gate.measured})" for gate in gates)
+    alike: dict[str, list[str]] = {}  # one process answers several gates, and where it breaks it breaks for all of them
+    for gate in result.gates:
+        if gate.required and not gate.verdict.lets_pass:
+            alike.setdefault(f"{gate.verdict} ({gate.reason or gate.measured})", []).append(gate.gate)
+    told = tuple(f"{', '.join(names)} {why}" for why, names in alike.items())
     return told or (f"{result.stage} {result.verdict}" + (f" ({'; '.join(result.errors)})" if result.errors else ""),)
 
 

@@ -171,6 +171,11 @@ class Judgement:
     waiver: str = ""
     evidence: Evidence | None = field(default=None)
 
+    @property
+    def answered(self) -> bool:
+        """Whether something was measured."""
+        return self.evidence is not None and isinstance(self.evidence.answer, Measurement)
+
 
 def judge(rule: Rule, evidence: Evidence | None, *, waivers: Iterable[Waiver] = (), today: date = date.max) -> Judgement:
     """Judge one gate.

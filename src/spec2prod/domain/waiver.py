@@ -38,5 +38,5 @@ def chosen(waivers: Iterable[Waiver], gate: str) -> Waiver | None:
 def objection(waiver: Waiver, today: date, *, waivable: bool) -> str:
     """Return why a waiver does not count, empty where it does."""
     if not waivable:
-        return f"{waiver.gate} may not be waived here"
+        return f"{waiver.gate} may not be waived here: waivable = true is needed in its rule, at every target of the climb"
     return "" if waiver.holds(today) else f"it expired on {waiver.expires.isoformat()}"

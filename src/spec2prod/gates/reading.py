@@ -24,12 +24,15 @@ def unanswered(gate: str, completed: Completed, reason: str, *, next_step: str =
         next_step = next_step or f"install {command.tool}, or correct the setting that names it ({command.argv[0]})"
     elif completed.timed_out:
         next_step = next_step or f"run it by hand to see where it hangs, or give it more than {command.timeout_s:g} s"
+    elif "syntax" in reason.lower():
+        next_step = next_step or "mend what Python cannot parse, then run again"
     return Unanswered(gate=gate, reason=reason, next_step=next_step or f"run it by hand: {by_hand(completed)}")
 
 
 def by_hand(completed: Completed) -> str:
     """Return the command as a person types it, without what only serves the machine; long file lists are cut."""
-    words = [_quoted(word) for word in completed.command.argv]
+    argv = (word.replace("{scratch}", "/tmp") for word in completed.command.argv if not word.startswith("--nonce="))  # noqa: S108 - typed by a person
+    words = [_quoted(word) for word in argv]
     shown = words if len(words) <= 20 else [*words[:19], "…"]  # noqa: PLR2004 - what fits two lines
     return f"cd {_quoted(str(completed.command.cwd))} && " + " ".join(shown)
 

@@ -10,9 +10,12 @@ they are run again (domain/flaky.py); where nothing is red, nothing needs to be 
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from posixpath import commonpath
 
 from spec2prod.domain.command import Command, Completed
 from spec2prod.domain.component import Component
@@ -21,12 +24,17 @@ from spec2prod.domain.suite import EMPTY_SUITE, CaseResult, SuiteReport
 from spec2prod.domain.verdict import Answer, Finding, Measurement, Unanswered
 from spec2prod.gates.performance import PERFORMANCE, Performance
 from spec2prod.gates.pytest_answer import Case, PytestAnswer, lines, parse
-from spec2prod.gates.reading import WORKERS, broken, plural, unanswered
+from spec2prod.gates.reading import WORKERS, broken, own, plural, unanswered
 
 PASS_RATE, COVERAGE = "test_pass_rate", "test_coverage"
 _RAN_TO_THE_END = {0, 1}  # pytest's exit status: all passed, some failed
 _NOTHING_COLLECTED = 5
 _COUNTED = ("passed", "failed", "error")
+_LEFT = "the test process ended before it answered, with exit 0: something that it ran ended it (os._exit, sys.exit)"
+_NO_TEST = "no test ran, so there is no coverage to measure"
+_MEND_FIRST = "mend what keeps the tests from running, then run again"
+_FILES_SHOWN = 3
+_PLACE = re.compile(r'^ *File "(.+)", line (\d+)', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,18 +84,18 @@ class TestsGate:
         if not _files(completed):
             return _no_tests(component, self.measures)
         answer = parse(completed.answer, self.nonce)
-        reason = broken(completed, {0}) or ("" if answer else "the test process ended before it answered")
+        reason = _broken_off(component, completed) or ("" if answer else _LEFT)
         if reason or not answer:
-            return self._neither(completed, reason)
+            return self._neither(component, completed, reason)
         if answer.missing:
             names = " and ".join(answer.missing)
             pip = f"{component.interpreter} -m pip install" if answer.pip else f"uv pip install --python {component.interpreter}"
             next_step = f"{pip} {' '.join(answer.missing)}"
-            return self._neither(completed, f"{names} not installed in {component.interpreter}", next_step)
+            return self._neither(component, completed, f"{names} not installed in {component.interpreter}", next_step)
         if reason := _incomplete(answer, completed):
-            return self._neither(completed, reason)
+            return self._neither(component, completed, reason)
         speed = (self.performance.answer(answer.benchmarks, completed),) if self.performance else ()
-        return (_pass_rate(answer), _coverage(component, answer, completed), _flaky(answer), *speed)
+        return (_pass_rate(component, answer), _coverage(component, answer, completed), _flaky(answer), *speed)
 
     def report(self, component: Component, completed: Completed) -> SuiteReport:
         """Return the run test by test and line by line; empty where there is no answer to read.
@@ -121,12 +129,13 @@ class TestsGate:
             timeout_s=self.timeout_s,
         )
 
-    def _neither(self, completed: Completed, reason: str, next_step: str = "") -> tuple[Answer, ...]:
+    def _neither(self, component: Component, completed: Completed, reason: str, next_step: str = "") -> tuple[Answer, ...]:
         if completed.timed_out:
             next_step = (
                 f"run the tests by hand to see where they hang, or raise test_timeout_seconds ({self.timeout_s:g}) in [tool.spec2prod]"
             )
-        return tuple(unanswered(gate, completed, reason, next_step=next_step) for gate in self.measures)
+        step = next_step or ("" if completed.not_found else f"run it by hand: {_by_hand(component, completed)}")
+        return tuple(unanswered(gate, completed, reason, next_step=step) for gate in self.measures)
 
 
 def _files(completed: Completed) -> tuple[str, ...]:
@@ -134,9 +143,28 @@ def _files(completed: Completed) -> tuple[str, ...]:
     return argv[argv.index("--") + 1 :] if "--" in argv else ()
 
 
+def _by_hand(component: Component, completed: Completed) -> str:
+    """Return the run as a person types it: pytest itself, not our worker."""
+    files = _files(completed)
+    shown = files if len(files) <= _FILES_SHOWN else (commonpath(files) or ".",)
+    path = "" if component.import_root == "." else f"PYTHONPATH={shlex.quote(component.import_root)} "
+    words = (str(component.interpreter), "-m", "pytest", *shown)
+    return f"cd {shlex.quote(str(component.root))} && {path}" + " ".join(map(shlex.quote, words))
+
+
+def _broken_off(component: Component, completed: Completed) -> str:
+    """Say how the process broke off, with the place in the component where Python says that it happened."""
+    reason = broken(completed, {0})
+    if not reason or completed.timed_out or completed.not_found:
+        return reason
+    places = ((own(path, component.files), line) for path, line in _PLACE.findall(completed.stderr))
+    last = [f"{path}:{line}" for path, line in places if path][-1:]
+    return reason + "".join(f" ({place})" for place in last)
+
+
 def _no_tests(component: Component, gates: Sequence[str]) -> tuple[Answer, ...]:
     reason = f"no tests for component {component.name} were found"
-    next_step = f"write tests in {component.tests_folder}, or let them be generated (--enable-openhands)"
+    next_step = f"write tests in {component.tests_folder}/, or let them be generated (--enable-openhands)"
     return tuple(Unanswered(gate=gate, reason=reason, next_step=next_step, no_tests=True) for gate in gates)
 
 
@@ -165,32 +193,49 @@ def _last_error(completed: Completed) -> str:
     return (marked or told or [""])[-1][:300]
 
 
-def _pass_rate(answer: PytestAnswer) -> Answer:
+def _pass_rate(component: Component, answer: PytestAnswer) -> Answer:
     counts: Counter[str] = Counter(case.outcome for case in answer.cases)
     counted = sum(counts[outcome] for outcome in _COUNTED)
-    findings = (_failing(case) for case in answer.cases if case.outcome in {"failed", "error"})
+    uncollected = sum(case.outcome == "error" and "::" not in case.id for case in answer.cases)
+    findings = (_failing(component, case) for case in answer.cases if case.outcome in {"failed", "error"})
     others = _told(answer)
     return Measurement(
         gate=PASS_RATE,
         values={"percent": 100.0 * counts["passed"] / counted},
         checked=counted,
         findings=tuple(sorted(findings, key=lambda finding: (finding.path, finding.line))),
-        summary=f"{counts['passed']} of {plural(counted, 'test')} passed" + (f" ({others})" if others else ""),
+        summary=_passed(counts["passed"], counted - uncollected, uncollected) + (f" ({others})" if others else ""),
     )
+
+
+def _passed(passed: int, ran: int, uncollected: int) -> str:
+    """Say how many passed; a file that could not be collected is no test, and nobody knows how many it holds."""
+    told = f"{passed} of {plural(ran, 'test')} passed" if ran else "no test ran"
+    return told + (f", {plural(uncollected, 'test file')} could not be collected" if uncollected else "")
 
 
 def _flaky(answer: PytestAnswer) -> Answer:
     """Tell that none is flaky, where none is red; else the question is open until the red ones were run again."""
     if any(case.outcome in {"failed", "error"} and "::" in case.id for case in answer.cases):
         return OPEN
-    counted = sum(case.outcome in _COUNTED for case in answer.cases)
+    counted = sum(case.outcome in _COUNTED and "::" in case.id for case in answer.cases)
+    if not counted:
+        return Unanswered(gate=FLAKY, reason="no test ran, so none can be flaky", next_step=_MEND_FIRST)
     return Measurement(gate=FLAKY, values={"flaky": 0.0}, checked=counted, summary="no test was red")
 
 
-def _failing(case: Case) -> Finding:
+def _failing(component: Component, case: Case) -> Finding:
     name = case.id.partition("::")[2]
-    said = case.message or case.outcome
+    said = _placed(component, case.message) or case.outcome
     return Finding(path=case.path, line=case.line, code=case.outcome, message=f"{name}: {said}" if name else said)
+
+
+def _placed(component: Component, message: str) -> str:
+    """Return a message with the place in the component that Python names below it (a syntax error's is not the test's)."""
+    places = ((own(path, component.files), line) for path, line in _PLACE.findall(message))
+    place = next((f" ({path}:{line})" for path, line in places if path), "")
+    first, *rest = message.splitlines() or [""]
+    return "\n".join([first + place, *rest])
 
 
 def _told(answer: PytestAnswer) -> str:
@@ -203,7 +248,7 @@ def _told(answer: PytestAnswer) -> str:
 
 def _coverage(component: Component, answer: PytestAnswer, completed: Completed) -> Answer:
     if reason := _immeasurable(component, answer):
-        return unanswered(COVERAGE, completed, reason)
+        return unanswered(COVERAGE, completed, reason, next_step=_MEND_FIRST if reason == _NO_TEST else "")
     statements = {module: lines(answer.modules[module].statements) for module in component.modules}
     missing = {module: lines(answer.modules[module].missing) & statements[module] for module in component.modules}
     total, uncovered = (sum(map(len, each.values())) for each in (statements, missing))
@@ -223,7 +268,7 @@ def _coverage(component: Component, answer: PytestAnswer, completed: Completed) 
 
 def _immeasurable(component: Component, answer: PytestAnswer) -> str:
     if not any("::" in case.id and case.outcome != "skipped" for case in answer.cases):
-        return "no test ran, so there is no coverage to measure"
+        return _NO_TEST
     for module in component.modules:
         told = answer.modules.get(module)
         if told is None or told.trouble:
@@ -233,7 +278,7 @@ def _immeasurable(component: Component, answer: PytestAnswer) -> str:
 
 def _uncovered(module: str, spans: str) -> Finding:
     first = min(lines(spans))
-    return Finding(path=module, line=first, code="uncovered", message=f"not covered: lines {spans.replace(',', ', ')}")
+    return Finding(path=module, line=first, code="uncovered", message=f"lines {spans.replace(',', ', ')}")
 
 
 def _result(case: Case, answer: PytestAnswer, component: Component) -> CaseResult:

@@ -7,6 +7,7 @@ It shares a process with the other questions about files; a service that does no
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from spec2prod.gates import static
 from spec2prod.gates.reading import in_order, plural, unanswered
 
 VULNERABILITIES = "vulnerabilities"
-_NEXT_STEP = "audit where the vulnerability service can be reached: pip-audit --path <site-packages>"
+_NEXT_STEP = "audit where the vulnerability service can be reached: pip-audit"
 
 
 class _Vulnerability(BaseModel):
@@ -102,24 +103,24 @@ class VulnerabilitiesGate:
     def read(self, component: Component, completed: Completed) -> tuple[Answer, ...]:
         """Return the known vulnerabilities of the packages that could be audited."""
         if not self.site_packages:  # pip-audit would then have looked at its own environment
-            return _not_audited(completed, f"no site-packages folder belongs to {component.interpreter}")
+            return self._not_audited(completed, f"no site-packages folder belongs to {component.interpreter}")
         told = static.part(VULNERABILITIES, completed, VULNERABILITIES, _Audit)
         if isinstance(told, Unanswered) or told.trouble:
-            return _not_audited(completed, told.reason if isinstance(told, Unanswered) else told.trouble)
+            return self._not_audited(completed, told.reason if isinstance(told, Unanswered) else told.trouble)
         try:
             report = _Report.model_validate_json(told.answer)
         except ValidationError:
-            return _not_audited(completed, "pip-audit's answer could not be read")
+            return self._not_audited(completed, "pip-audit's answer could not be read")
         audited = [package for package in report.dependencies if package.version and package.vulns is not None]
         if not audited:
             skipped = next((package.skip_reason for package in report.dependencies if package.skip_reason), "it looked at no package")
-            return _not_audited(completed, f"0 of {plural(len(report.dependencies), 'package')} known to the service; {skipped}")
+            return self._not_audited(completed, f"the service knows 0 of {plural(len(report.dependencies), 'package')} ({skipped})")
         return (_measured(audited, len(report.dependencies)),)
 
-
-def _not_audited(completed: Completed, reason: str) -> tuple[Answer, ...]:
-    next_step = "" if completed.not_found else _NEXT_STEP
-    return (unanswered(VULNERABILITIES, completed, f"could not be audited: {reason}", next_step=next_step),)
+    def _not_audited(self, completed: Completed, reason: str) -> tuple[Answer, ...]:
+        folders = "".join(f" --path {shlex.quote(folder)}" for folder in self.site_packages)
+        next_step = "" if completed.not_found else _NEXT_STEP + folders
+        return (unanswered(VULNERABILITIES, completed, f"could not be audited: {reason}", next_step=next_step),)
 
 
 def _measured(audited: Sequence[_Package], listed: int) -> Measurement:

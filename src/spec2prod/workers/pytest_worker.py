@@ -67,10 +67,11 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     os.environ["COVERAGE_CORE"] = "ctrace"  # sysmon, the default of newer Pythons, loses (test, line) pairs
     os.environ["SPEC2PROD_TEST_ORDER"] = options.order
     import coverage  # noqa: PLC0415 - only now is it known to be there, and its core chosen
-    import pytest  # noqa: PLC0415 - as above
 
     runner = os.getpid()
     measuring = begin(options, scratch)
+    import pytest  # noqa: PLC0415 - measured as well: the component may be one that pytest itself imports (iniconfig, pluggy)
+
     recorder = importlib.import_module("spec2prod_recorder").Recorder()
     status = pytest.main(arguments_of(options, scratch), plugins=[recorder]) if options.tests else 0
     if os.getpid() != runner:

@@ -41,6 +41,18 @@ def answer(options: argparse.Namespace) -> dict[str, Any]:
         code: object = 0
     except SystemExit as ending:  # 1: vulnerabilities found, or trouble; the answer tells which
         code = ending.code
+    except _unreachable() as error:  # its text names a library's classes and not what is wrong
+        return {"trouble": f"the vulnerability service cannot be reached ({type(error).__name__})"}
     if not output.is_file():
         return {"trouble": f"pip-audit ended with exit {code or 0}" + (f": {errors.told[0]}" if errors.told else "")}
     return {"answer": output.read_text(encoding="utf-8")}
+
+
+def _unreachable() -> tuple[type[Exception], ...]:
+    """Return the errors of the HTTP client that pip-audit uses."""
+    try:
+        from requests.exceptions import ConnectionError as NoConnection  # noqa: PLC0415 - pip-audit brings it
+        from requests.exceptions import Timeout  # noqa: PLC0415 - as above
+    except ImportError:
+        return ()
+    return (NoConnection, Timeout)
