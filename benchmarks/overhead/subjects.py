@@ -99,7 +99,7 @@ def real(work: Path) -> Iterator[Subject]:
             name="inflection 0.5.1",
             root=work / "inflection-0.5.1",
             component="inflection",
-            sources=("inflection.py",),
+            sources=("inflection",),
             tests=("test_inflection.py",),
         ),
         Subject(

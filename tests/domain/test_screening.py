@@ -62,14 +62,12 @@ def test_marks_that_set_a_test_aside_are_objected_to() -> None:
 
 def test_tests_in_classes_are_named_as_pytest_names_them() -> None:
     screened = screen(
-
-            "class TestAdd:\n"
-            "    def test_one(self):\n"
-            "        assert add(1, 0) == 1\n"
-            "\n"
-            "    async def test_two(self):\n"
-            "        assert add(1, 1) == 2\n"
-
+        "class TestAdd:\n"
+        "    def test_one(self):\n"
+        "        assert add(1, 0) == 1\n"
+        "\n"
+        "    async def test_two(self):\n"
+        "        assert add(1, 1) == 2\n"
     )
     assert isinstance(screened, tuple)
     assert [each.name for each in screened] == ["TestAdd::test_one", "TestAdd::test_two"]

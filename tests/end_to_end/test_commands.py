@@ -194,6 +194,7 @@ def test_a_plan_refuses_what_a_run_refuses(calculator: Calculator) -> None:
     assert "specs/none.md: no such file" in ended.err
 
 
+@pytest.mark.slow
 def test_a_waiver_is_shown_while_it_holds_and_refused_after(calculator: Calculator) -> None:
     """The specification asks for 80 %, and the test reaches less."""
     project = Project(calculator.root)
@@ -310,6 +311,7 @@ def test_doctor_finds_a_project_that_cannot_be_written(shop: Project) -> None:
     assert (code, told[".spec2prod"]["state"]) == (4, "broken")
 
 
+@pytest.mark.slow
 def test_doctor_looks_at_the_model_without_spending_and_calls_it_only_when_asked(shop: Project) -> None:
     with ScriptedModel(SAYS_OK, key="right-" + "key") as model:
         env = model.environment()

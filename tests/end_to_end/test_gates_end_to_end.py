@@ -55,7 +55,8 @@ def test_a_staging_run_starts_each_tool_once_and_four_in_all(tested: Calculator)
 
 
 def test_further_gates_start_nothing_more(tested: Calculator) -> None:
-    rules = "\n[tool.spec2prod.rules.development]\ndocumentation = {percent = 100, readme = 1}\ncomplexity = {complexity = 1}\n"
+    stated = "documentation = {percent = 100, readme = 1, required = true}\ncomplexity = {complexity = 1}\n"
+    rules = f"\n[tool.spec2prod.rules.development]\n{stated}"
     add(tested, "pyproject.toml", rules)
     ended = tested.run()
     assert ended.code == 1
@@ -65,6 +66,7 @@ def test_further_gates_start_nothing_more(tested: Calculator) -> None:
     assert (ended.gate("complexity")["verdict"], ended.gate("complexity")["reason"]) == ("warned", "complexity is 2, needed <= 1")
 
 
+@pytest.mark.slow
 def test_benchmarks_are_measured_in_the_tests_own_run_and_compared_with_the_last_promoted_one(tested: Calculator) -> None:
     add(tested, TEST_FILE, "\n\ndef test_speed(benchmark) -> None:\n    assert benchmark(add, 1, 2) == 3\n")
     add(tested, "pyproject.toml", "\n[tool.spec2prod.rules.development.performance]\nresponse_ms = 5000\nslower_percent = 1000000\n")
@@ -159,6 +161,7 @@ def bring(tested: Calculator, tmp_path: Path, module: str) -> dict[str, str]:
     return {"PYTHONPATH": str(site)}
 
 
+@pytest.mark.slow
 def test_the_gate_that_the_page_brings_in_a_package_is_asked_and_judged(tested: Calculator, tmp_path: Path) -> None:
     env = bring(tested, tmp_path, block("python"))
     ended = tested.run(env=env)

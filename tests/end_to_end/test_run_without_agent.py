@@ -166,16 +166,14 @@ def test_standard_output_that_is_closed_changes_no_exit_code(tested: Calculator)
 
 def test_ctrl_c_during_the_tests_ends_in_a_report_and_leaves_no_process(tested: Calculator) -> None:
     (tested.root / "tests" / "test_operations.py").write_text(
-
-            "import pathlib\n"
-            "import time\n"
-            "\n"
-            "\n"
-            "def test_slow() -> None:\n"
-            "    pathlib.Path('begun').touch()\n"
-            "    time.sleep(120)\n"
-            "    assert True\n"
-
+        "import pathlib\n"
+        "import time\n"
+        "\n"
+        "\n"
+        "def test_slow() -> None:\n"
+        "    pathlib.Path('begun').touch()\n"
+        "    time.sleep(120)\n"
+        "    assert True\n"
     )
     with subprocess.Popen(
         tested.command("--async"), cwd=tested.root, env=environment(None), stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -71,15 +71,10 @@ class Run:
         if any(result.rolled_back for result in self.stages):
             return ExitCode.ROLLED_BACK
         verdicts = {result.verdict for result in self.stages if self._counts(result.stage)}
-        if Verdict.FAILED in verdicts:
-            return ExitCode.GATE_FAILED
-        if Verdict.ERRORED in verdicts:
-            return ExitCode.COULD_NOT_ASK
-        if Verdict.PENDING in verdicts:
-            return ExitCode.PENDING
-        if any(self._counts(stage) for stage in self.not_run):
-            return ExitCode.COULD_NOT_ASK
-        return ExitCode.PROMOTED
+        code = next((code for verdict, code in _ENDINGS.items() if verdict in verdicts), None)
+        if code is None:
+            return ExitCode.COULD_NOT_ASK if any(self._counts(stage) for stage in self.not_run) else ExitCode.PROMOTED
+        return code
 
     @property
     def success(self) -> bool:
@@ -104,6 +99,13 @@ class Run:
             return f"Promoted to {target}."
         why = ("the run was interrupted",) if self.interrupted else self.blockers
         return f"Not promoted to {target}: {'; '.join(why)}."
+
+
+_ENDINGS = {  # the worst first
+    Verdict.FAILED: ExitCode.GATE_FAILED,
+    Verdict.ERRORED: ExitCode.COULD_NOT_ASK,
+    Verdict.PENDING: ExitCode.PENDING,
+}
 
 
 def _clauses(result: StageResult) -> tuple[str, ...]:

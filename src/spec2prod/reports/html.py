@@ -10,7 +10,17 @@ from spec2prod.domain.run import Run
 from spec2prod.reports import gantt, words
 from spec2prod.reports.json_report import generation, stage_timings
 
-SIGNS = {"passed": "✓", "warned": "!", "failed": "✗", "errored": "?", "waived": "~", "pending": "…", "accepted": "✓", "rejected": "✗", "unfinished": "…"}
+SIGNS = {
+    "passed": "✓",
+    "warned": "!",
+    "failed": "✗",
+    "errored": "?",
+    "waived": "~",
+    "pending": "…",
+    "accepted": "✓",
+    "rejected": "✗",
+    "unfinished": "…",
+}
 
 
 def render(run: Run) -> str:
