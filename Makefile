@@ -42,7 +42,7 @@ demo: openhands ## the main job on the calculator: async, real agent server, scr
 
 test: openhands ## the tests, with branch coverage (a few minutes; without the slow ones)
 	rm -f .coverage .coverage.*
-	$(PY) -m pytest -m "not slow" --cov --cov-branch --cov-report=term
+	$(PY) -m pytest -n 2 --dist loadfile -m "not slow" --cov --cov-branch --cov-report=term
 
 slow: openhands ## the tests that take long
 	$(PY) -m pytest -m slow

@@ -142,6 +142,7 @@ def test_init_says_so_where_there_is_no_code(tmp_path: Path) -> None:
     assert "no component was found" in ended.out
 
 
+@pytest.mark.slow
 def test_a_draft_warns_in_development_and_is_refused_beyond_until_it_is_confirmed(shop: Project) -> None:
     shop.call("init")
     run = ("run", "--spec", "specs/shop.md", "--component", "shop", "--target")

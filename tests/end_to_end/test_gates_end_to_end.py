@@ -85,6 +85,7 @@ def test_benchmarks_are_measured_in_the_tests_own_run_and_compared_with_the_last
     assert kept.read_text().endswith("1e-12}"), "a run that was not promoted is no measure for the next"
 
 
+@pytest.mark.slow
 def test_a_flaky_test_warns_in_development_and_is_named_and_fails_staging(tested: Calculator) -> None:
     flaky = f'\n\ndef test_sometimes() -> None:\n    seen = Path("{tested.root}", "seen")\n'
     flaky += "    count = int(seen.read_text()) if seen.exists() else 0\n    seen.write_text(str(count + 1))\n    assert count % 3\n"
@@ -104,6 +105,7 @@ def test_a_flaky_test_warns_in_development_and_is_named_and_fails_staging(tested
     assert staging.gate("test_pass_rate")["verdict"] == "passed"
 
 
+@pytest.mark.slow
 def test_a_failing_test_is_run_once_more_and_one_that_depends_on_the_order_is_named(tested: Calculator) -> None:
     source = tested.root / CALCULATOR
     source.write_text(source.read_text() + "\n\nSEEN: list[int] = []\n")
@@ -126,6 +128,7 @@ def test_a_failing_test_is_run_once_more_and_one_that_depends_on_the_order_is_na
     assert ended.gate("flaky_tests")["verdict"] == "passed"
 
 
+@pytest.mark.slow
 def test_the_gates_that_the_page_describes_are_asked_and_judged(tested: Calculator) -> None:
     add(tested, "pyproject.toml", "\n" + block("toml"))
     add(tested, "tools/check_licences.py", "import sys\n\nsys.exit(0 if sys.argv[1].endswith('operations.py') else 'unknown')\n")

@@ -48,6 +48,7 @@ def test_a_tested_component_is_promoted_and_nothing_but_the_report_is_left(teste
     assert tested.files() == before
 
 
+@pytest.mark.slow
 def test_async_mode_gives_the_same_verdicts_with_the_same_tools(tested: Calculator) -> None:
     sync, beside = tested.run(), tested.run("--async")
     assert beside.report["execution_mode"] == "async"
@@ -96,6 +97,7 @@ def test_an_auto_fix_is_shown_and_can_be_refused(tested: Calculator) -> None:
     assert ended.gate("linting")["verdict"] == "passed"
 
 
+@pytest.mark.slow
 def test_staging_serves_what_was_measured(tested: Calculator) -> None:
     ended = tested.run("--target", "staging")
     assert ended.code == 0, ended.out + ended.err
