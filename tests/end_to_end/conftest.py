@@ -109,6 +109,11 @@ def until(holds: Callable[[], bool], seconds: float = 60) -> None:
     raise TimeoutError
 
 
+def unmeasured(env: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which a child is not measured by coverage: its imports and files are its own."""
+    return {name: value for name, value in env.items() if not name.startswith("COVERAGE_")}
+
+
 @pytest.fixture
 def calculator(tmp_path: Path) -> Calculator:
     return Calculator(tmp_path / "project")

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from tests.end_to_end import layouts
-from tests.end_to_end.conftest import Ended, environment
+from tests.end_to_end.conftest import Ended, environment, unmeasured
 from tests.end_to_end.layouts import NO_TYPES, PATIENCE_S, PLAIN, SPEC, Project, at_once
 from tests.end_to_end.test_honest_verdicts import verdict
 
@@ -286,7 +286,8 @@ def test_a_full_disk_loses_the_report_but_not_the_verdict(small_disk: Path) -> N
 def test_files_that_may_not_grow_leave_nothing_half(tmp_path: Path) -> None:
     project = layouts.flat_module(tmp_path / "project")
     command = ["sh", "-c", 'ulimit -f 8; exec "$@"', "sh", *project.command("sums")]
-    done = subprocess.run(command, cwd=project.root, env=environment(None), capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    env = unmeasured(environment(None))
+    done = subprocess.run(command, cwd=project.root, env=env, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Not promoted to development" in done.stdout
     assert "File too large" in done.stderr

@@ -15,7 +15,7 @@ import pytest
 from spec2prod.gates.catalogue import CATALOGUE
 from spec2prod.testing import ScriptedModel
 from spec2prod.testing.script import Script, Task, Turn
-from tests.end_to_end.conftest import SPEC, Calculator, Ended, environment
+from tests.end_to_end.conftest import SPEC, Calculator, Ended, environment, unmeasured
 
 SHOP = '"""A shop."""\n\n\ndef price(items: list[int]) -> int:\n    """Return the sum of the items."""\n    return sum(items)\n'
 TEST = "from shop.pricing import price\n\n\ndef test_price() -> None:\n    assert price([1, 2]) == 3\n"
@@ -345,6 +345,6 @@ def test_help_teaches_and_imports_nothing_heavy(words: tuple[str, ...]) -> None:
         f"    main([*{words!r}, '--help'])\n"
         "print(sorted({'rich', 'httpx', 'pydantic', 'jinja2', 'asyncio', 'psutil', 'tomllib'} & set(sys.modules)), file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", code], env=unmeasured(os.environ), capture_output=True, text=True, timeout=60, check=True)
     assert done.stderr.strip() == "[]"
     assert words[-1] in done.stdout
