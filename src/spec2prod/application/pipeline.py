@@ -51,19 +51,23 @@ class Climb:
         self.interrupted = False
 
     async def up(self) -> None:
-        """Climb stage by stage. In async mode the agent works while linter, type checker and scanner do."""
+        """Climb stage by stage. In async mode tests and agent work while linter, type checker and scanner do."""
         session = self.session
         if self.plan.generate and self.plan.mode is Mode.ASYNC:
             await self.ports.writer.start()  # its start-up overlaps the tests
-        self.first = await testing.measure(session)
         await session.beside(
-            self.generate,
+            self.test_and_generate,
             partial(refactoring.measure, session),
             partial(self.acceptance.judge_as_they_come, self.generation.arrived),
         )
         await self.acceptance.adopt()
         await self._ask_again_what_changed()
         await self._deliver()
+
+    async def test_and_generate(self) -> None:
+        """Run the tests, then have missing ones written: the agent is told what the tests do not cover."""
+        self.first = await testing.measure(self.session)
+        await self.generate()
 
     async def generate(self) -> None:
         """Have missing tests written, unless the suite is red: proposals are judged against a green one."""
