@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from spec2prod.domain.candidate import TaskOutcome, TaskStatus, TestRequest
-from spec2prod.errors import Spec2prodError
+from spec2prod.errors import Spec2prodError, UsageError
 
 if TYPE_CHECKING:
     from spec2prod.application.ports import TestWriter
@@ -77,7 +77,11 @@ class OpenHandsTestGenerator:
 
     @classmethod
     def from_env(
-        cls, component_path: Path | None = None, config: Config | None = None, requests: Mapping[str, TestRequest] | None = None
+        cls,
+        component_path: Path | None = None,
+        config: Config | None = None,
+        requests: Mapping[str, TestRequest] | None = None,
+        component_name: str = "",
     ) -> Self:
         """Make a generator from the variables that OpenHands uses (`LLM_MODEL`, `LLM_API_KEY`, `LLM_BASE_URL`).
 
@@ -86,7 +90,10 @@ class OpenHandsTestGenerator:
         """
         from spec2prod import bootstrap
 
-        return cls(bootstrap.writer_for(component_path or Path.cwd(), config or {}), requests)
+        if not component_name and component_path is None:
+            raise UsageError("no component is named", next_step="give component_path or component_name")
+        name = component_name or (component_path.stem if component_path else "")
+        return cls(bootstrap.writer_for(name, component_path, config or {}), requests)
 
     async def start(self) -> None:
         """Begin to start the agent server, and return at once. A second call does nothing."""

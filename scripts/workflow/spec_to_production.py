@@ -149,7 +149,9 @@ class WorkflowOrchestrator:
     async def prestart(self) -> None:
         """Begin to start the agent server, so that its start-up overlaps the tests. Trouble shows at submission."""
         try:
-            self._generator = openhands_stage.OpenHandsTestGenerator.from_env(self.component_path, self.config, self._requests)
+            self._generator = openhands_stage.OpenHandsTestGenerator.from_env(
+                self.component_path, self.config, self._requests, self.component_name
+            )
             await self._generator.start()
         except Spec2prodError:
             self._generator = None  # submission makes another, and reports why there is none
@@ -161,6 +163,8 @@ class WorkflowOrchestrator:
             AgentUnavailableError: where nothing was submitted.
         """
         self._requests.update({request.module: request for request in requests})  # the generator made before reads them here
+        if self._generator is None:
+            await self.prestart()  # a sync run has started nothing before
         submitted, _ = await self._run_async_openhands_test_generation_stage()
         if not submitted:
             raise AgentUnavailableError("; ".join(self._submission.errors) or "no task was submitted")

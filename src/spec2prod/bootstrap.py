@@ -306,7 +306,7 @@ def project_root(component_path: Path | None = None) -> Path:
     """
     here = Path.cwd()
     start = component_path.resolve().parent if component_path is not None else here
-    if start.is_relative_to(here):
+    if start.is_relative_to(here) or (component_path is not None and component_path.resolve() == here):
         start = here
     marked = (each for each in (start, *start.parents) if any(os.path.lexists(each / name) for name in ("pyproject.toml", ".git")))
     found = next(marked, start)
@@ -352,10 +352,10 @@ def dashboard(told: Run | Refusal) -> str | None:
     return str(_page(told))
 
 
-def writer_for(component_path: Path, config: Mapping[str, Any]) -> OpenHandsWriter:
-    """Return a writer for a component outside of a run: the guide's generator is made of it."""
+def writer_for(name: str, component_path: Path | None, config: Mapping[str, Any]) -> OpenHandsWriter:
+    """Return a writer for a component, found as a run finds it: the guide's generator is made of it."""
     settings = read_settings(project_root(component_path), config, os.environ)
-    place = place_of(component_path.stem, component_path, settings, _new_run_id())
+    place = place_of(name, component_path, settings, _new_run_id())
     return _writer(place, Mode.ASYNC)
 
 

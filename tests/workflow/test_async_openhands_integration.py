@@ -22,6 +22,7 @@ from scripts.workflow.openhands_stage import (
     outcome_of,
 )
 from scripts.workflow.spec_to_production import WorkflowOrchestrator, WorkflowResult
+from spec2prod import bootstrap
 from spec2prod.domain.candidate import TaskStatus
 from spec2prod.errors import AgentUnavailableError
 
@@ -232,3 +233,27 @@ def test_the_command_line_runs_what_stands_in_its_module(monkeypatch: pytest.Mon
     assert spec_to_production.main(["--spec", "s.md", "--component", "c", "--target", "dev"]) == 1
     assert asked[0]["target_stage"] == "dev"
     assert (tmp_path / "workflow_report_c.json").exists()
+
+
+@pytest.mark.asyncio
+async def test_a_component_found_by_its_name_gives_the_agent_its_own_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It once got the folder above the project: nothing was named but the component."""
+    project = tmp_path / "project"
+    (project / "src").mkdir(parents=True)
+    (project / "pyproject.toml").touch()
+    (project / "src" / "sums.py").write_text("def add(a, b):\n    return a + b\n")
+    monkeypatch.chdir(project)
+    for name in ("LLM_MODEL", "LLM_API_KEY", "LLM_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    given: list[Path] = []
+    real = bootstrap._writer
+
+    def noted(place: bootstrap.Place, mode: Any) -> Any:
+        given.append(place.tree.root)
+        return real(place, mode)
+
+    monkeypatch.setattr(bootstrap, "_writer", noted)
+    orchestrator = WorkflowOrchestrator(spec_file=project / "spec.md", component_name="sums")
+    await orchestrator.prestart()
+    await orchestrator.stop()
+    assert given == [project]
