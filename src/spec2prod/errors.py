@@ -101,6 +101,13 @@ class OutputError(Spec2prodError):
     slug = "output"
 
 
+class StoreError(Spec2prodError):
+    """The database of runs, answers and jobs could not be opened, read or written."""
+
+    slug = "store"
+    exit_code = ExitCode.COULD_NOT_ASK
+
+
 class InterruptedRunError(Spec2prodError):
     """The user stopped the run."""
 

@@ -1,0 +1,58 @@
+"""The tables of the one database, in SQL that SQLite (3.35 or newer) and PostgreSQL both understand.
+
+Times are seconds since 1970 (UTC, float). Values are JSON text, never pickles: who may write to a shared database must not
+be able to run code by it (pitfall 5 of ENGINE.md). `LAYOUT` names the layout: a database of a newer one is refused by name, an
+older one is migrated by `MIGRATIONS` (pitfall 4).
+"""
+
+from __future__ import annotations
+
+LAYOUT = 1
+
+TABLES = (
+    # One row a run. `request` is how to start it again, `inputs` maps each file it began with to its digest; a run whose state is
+    # `running` and whose lock nobody holds has died.
+    """CREATE TABLE IF NOT EXISTS runs (
+        id TEXT PRIMARY KEY, component TEXT NOT NULL, target TEXT NOT NULL, mode TEXT NOT NULL, request TEXT NOT NULL,
+        inputs TEXT NOT NULL, state TEXT NOT NULL, attempt INTEGER NOT NULL, secret TEXT NOT NULL, version TEXT NOT NULL,
+        host TEXT NOT NULL, began_at DOUBLE PRECISION NOT NULL, changed_at DOUBLE PRECISION NOT NULL,
+        exit_code INTEGER, conclusion TEXT NOT NULL DEFAULT '')""",
+    "CREATE INDEX IF NOT EXISTS runs_by_component ON runs (component, began_at)",
+    # One row a finished step of a run. The name is the key, not the order: branches run at once (pitfall 9).
+    """CREATE TABLE IF NOT EXISTS steps (
+        run_id TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, attempt INTEGER NOT NULL,
+        began_at DOUBLE PRECISION NOT NULL, ended_at DOUBLE PRECISION NOT NULL, PRIMARY KEY (run_id, name))""",
+    # What a run has written or is about to write into the project, so that its own change is not taken for somebody else's.
+    """CREATE TABLE IF NOT EXISTS writes (
+        run_id TEXT NOT NULL, path TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (run_id, path, digest))""",
+    # The cache: an answer and exactly what it depends on. Equal contents are kept once.
+    """CREATE TABLE IF NOT EXISTS answers (
+        key TEXT NOT NULL, trace TEXT NOT NULL, question TEXT NOT NULL, component TEXT NOT NULL, inputs TEXT NOT NULL,
+        content TEXT NOT NULL, flaky INTEGER NOT NULL DEFAULT 0, run_id TEXT NOT NULL, made_at DOUBLE PRECISION NOT NULL,
+        used_at DOUBLE PRECISION NOT NULL, PRIMARY KEY (key, trace))""",
+    "CREATE INDEX IF NOT EXISTS answers_by_question ON answers (component, question, made_at)",
+    "CREATE TABLE IF NOT EXISTS contents (digest TEXT PRIMARY KEY, body TEXT NOT NULL, size INTEGER NOT NULL)",
+    # How long things took: what the scheduler expects.
+    "CREATE TABLE IF NOT EXISTS durations (name TEXT NOT NULL, at DOUBLE PRECISION NOT NULL, ms DOUBLE PRECISION NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS durations_by_name ON durations (name, at)",
+    # One circuit breaker an endpoint, shared by every worker.
+    """CREATE TABLE IF NOT EXISTS breakers (
+        endpoint TEXT PRIMARY KEY, failures INTEGER NOT NULL, opened_at DOUBLE PRECISION, trial_by TEXT NOT NULL DEFAULT '',
+        trial_at DOUBLE PRECISION, changed_at DOUBLE PRECISION NOT NULL)""",
+    # The fleet: what waits to be run, and who works.
+    """CREATE TABLE IF NOT EXISTS jobs (
+        id TEXT PRIMARY KEY, batch TEXT NOT NULL, component TEXT NOT NULL, target TEXT NOT NULL, request TEXT NOT NULL,
+        source TEXT NOT NULL, state TEXT NOT NULL, priority INTEGER NOT NULL, position DOUBLE PRECISION NOT NULL, labels TEXT NOT NULL,
+        waits_for INTEGER NOT NULL DEFAULT 0, expected_ms DOUBLE PRECISION NOT NULL DEFAULT 0, worker TEXT NOT NULL DEFAULT '',
+        run_id TEXT NOT NULL DEFAULT '', attempts INTEGER NOT NULL DEFAULT 0, submitted_at DOUBLE PRECISION NOT NULL,
+        changed_at DOUBLE PRECISION NOT NULL, exit_code INTEGER, conclusion TEXT NOT NULL DEFAULT '')""",
+    "CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, priority, position)",
+    "CREATE TABLE IF NOT EXISTS needs (job TEXT NOT NULL, needed TEXT NOT NULL, PRIMARY KEY (job, needed))",
+    "CREATE INDEX IF NOT EXISTS needs_by_needed ON needs (needed)",
+    """CREATE TABLE IF NOT EXISTS workers (
+        id TEXT PRIMARY KEY, host TEXT NOT NULL, slots INTEGER NOT NULL, labels TEXT NOT NULL, draining INTEGER NOT NULL DEFAULT 0,
+        version TEXT NOT NULL, began_at DOUBLE PRECISION NOT NULL, seen_at DOUBLE PRECISION NOT NULL)""",
+)
+
+MIGRATIONS: dict[int, tuple[str, ...]] = {}
+"""Layout → the statements that lead from it to the next one."""
