@@ -88,12 +88,12 @@ class OpenHandsTestGenerator:
         Raises:
             SettingsError: where a setting has the wrong type or value.
         """
-        from spec2prod import bootstrap
+        from spec2prod.bootstrap.agent import writer_for
 
         if not component_name and component_path is None:
             raise UsageError("no component is named", next_step="give component_path or component_name")
         name = component_name or (component_path.stem if component_path else "")
-        return cls(bootstrap.writer_for(name, component_path, config or {}), requests)
+        return cls(writer_for(name, component_path, config or {}), requests)
 
     async def start(self) -> None:
         """Begin to start the agent server, and return at once. A second call does nothing."""

@@ -41,12 +41,16 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from scripts.workflow import openhands_stage
-from spec2prod import bootstrap
+from spec2prod.bootstrap.listening import telling
+from spec2prod.bootstrap.reporting import as_text, document_of, refuse_unwritable, save, summarise
+from spec2prod.bootstrap.request import Request
+from spec2prod.bootstrap.running import promote, run_to_the_end
 from spec2prod.cli import output as cli_output
 from spec2prod.cli import run as cli_run
 from spec2prod.cli import streams as cli_streams
 from spec2prod.domain.candidate import TaskOutcome, TestRequest
 from spec2prod.errors import AgentUnavailableError, ExitCode, Spec2prodError
+from spec2prod.reports.document import FORMAT as REPORT_FORMAT
 
 if TYPE_CHECKING:
     from spec2prod.domain.run import Refusal, Run
@@ -70,7 +74,7 @@ class WorkflowResult:
     openhands_submission_time_ms: float = 0.0
     openhands_collection_time_ms: float = 0.0
     parallel_execution_savings_ms: float = 0.0
-    format: int = bootstrap.REPORT_FORMAT
+    format: int = REPORT_FORMAT
     exit_code: int = ExitCode.PROMOTED
     error: dict[str, Any] | None = None
     run: dict[str, Any] | None = None
@@ -82,7 +86,7 @@ class WorkflowResult:
 
     def save_report(self, output_file: Path) -> None:
         """Write the report: whole or not at all."""
-        bootstrap.save(Path(output_file), self.to_dict())
+        save(Path(output_file), self.to_dict())
 
 
 class WorkflowOrchestrator:
@@ -110,14 +114,14 @@ class WorkflowOrchestrator:
 
     def run(self) -> WorkflowResult:
         """Run every stage one after another."""
-        return bootstrap.run_to_the_end(self._run(async_mode=False))
+        return run_to_the_end(self._run(async_mode=False))
 
     async def run_async_with_parallel_openhands(self) -> WorkflowResult:
         """Run the stages with the agent writing tests while linter, type checker and security scanner run."""
         return await self._run(async_mode=True)
 
     async def _run(self, *, async_mode: bool) -> WorkflowResult:
-        request = bootstrap.Request(
+        request = Request(
             spec=self.spec_file,
             component=self.component_name,
             target=self.target_stage,
@@ -125,8 +129,8 @@ class WorkflowOrchestrator:
             component_path=self.component_path,
             overrides=self.config,
         )
-        told = await bootstrap.promote(request, writer=StageWriter(self))
-        return WorkflowResult(**bootstrap.document_of(told), told=told)
+        told = await promote(request, writer=StageWriter(self))
+        return WorkflowResult(**document_of(told), told=told)
 
     async def _run_async_openhands_test_generation_stage(self) -> tuple[dict[str, str], float]:
         """Submit one task a module without waiting; return module → task ID, and the milliseconds it took."""
@@ -270,7 +274,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run_and_report(args: argparse.Namespace) -> int:
     cli_run.refuse_unreadable(args)
     console, output = cli_output.console(stderr=args.json), cli_run.report_path(args)
-    bootstrap.refuse_unwritable(output)
+    refuse_unwritable(output)
     asked = {
         "spec_file": Path(args.spec),
         "component_name": args.component,
@@ -278,13 +282,13 @@ def _run_and_report(args: argparse.Namespace) -> int:
         "config": cli_run.overrides(args),
         "component_path": args.component_path,
     }
-    with bootstrap.telling(console):
+    with telling(console):
         result = asyncio.run(run_async_workflow(**asked)) if args.async_mode else run_workflow(**asked)
     result.save_report(output)
     if result.told is not None:
-        bootstrap.summarise(result.told, console, output)
+        summarise(result.told, console, output)
     if args.json:
-        cli_output.emit(bootstrap.as_text(result.to_dict()))
+        cli_output.emit(as_text(result.to_dict()))
     return result.exit_code
 
 

@@ -16,7 +16,7 @@ from spec2prod.adapters.examination import Probe, State, ask_all, before_generat
 from spec2prod.adapters.host import ProcessHost
 from spec2prod.adapters.openhands.minimal_call import ask_endpoint, call_model
 from spec2prod.adapters.openhands.options import OpenHandsOptions
-from spec2prod.bootstrap import Unready
+from spec2prod.bootstrap.agent import Unready
 from spec2prod.domain.command import Command, Completed
 from spec2prod.errors import AgentUnavailableError
 

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from spec2prod.bootstrap import find_openhands
+from spec2prod.bootstrap.agent import find_openhands
 from spec2prod.testing import Behaviour, ScriptedModel, load_script
 
 REPOSITORY = Path(__file__).resolve().parents[2]

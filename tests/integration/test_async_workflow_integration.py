@@ -15,7 +15,7 @@ import pytest
 
 from scripts.workflow import openhands_stage
 from scripts.workflow.spec_to_production import WorkflowOrchestrator, WorkflowResult, run_async_workflow, run_workflow
-from spec2prod import bootstrap
+from spec2prod.bootstrap.listening import listening
 
 pytestmark = pytest.mark.integration
 
@@ -135,7 +135,7 @@ class WhenLinted:
             self.linted.set()
 
     def listening(self) -> Any:
-        return bootstrap.listening(self)
+        return listening(self)
 
 
 @pytest.mark.asyncio

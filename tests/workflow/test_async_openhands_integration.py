@@ -22,7 +22,8 @@ from scripts.workflow.openhands_stage import (
     outcome_of,
 )
 from scripts.workflow.spec_to_production import WorkflowOrchestrator, WorkflowResult
-from spec2prod import bootstrap
+from spec2prod.bootstrap import agent
+from spec2prod.bootstrap.place import Place
 from spec2prod.domain.candidate import TaskStatus
 from spec2prod.errors import AgentUnavailableError
 
@@ -246,13 +247,13 @@ async def test_a_component_found_by_its_name_gives_the_agent_its_own_project(tmp
     for name in ("LLM_MODEL", "LLM_API_KEY", "LLM_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     given: list[Path] = []
-    real = bootstrap._writer
+    real = agent.openhands_writer
 
-    def noted(place: bootstrap.Place, mode: Any) -> Any:
+    def noted(place: Place, mode: Any) -> Any:
         given.append(place.tree.root)
         return real(place, mode)
 
-    monkeypatch.setattr(bootstrap, "_writer", noted)
+    monkeypatch.setattr(agent, "openhands_writer", noted)
     orchestrator = WorkflowOrchestrator(spec_file=project / "spec.md", component_name="sums")
     await orchestrator.prestart()
     await orchestrator.stop()

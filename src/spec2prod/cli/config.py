@@ -48,7 +48,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: a
 
 def show(args: argparse.Namespace) -> int:
     """Show the settings in force."""
-    from spec2prod import preparations
+    from spec2prod.bootstrap import preparations
     from spec2prod.config.shown import values_in_force
 
     settings = preparations.settings_of(overrides(args), Path(args.component_path) if args.component_path else None)

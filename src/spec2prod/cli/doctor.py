@@ -48,7 +48,7 @@ def doctor(args: argparse.Namespace) -> int:
     """Look, tell, and return the exit code."""
     import asyncio
 
-    from spec2prod import readiness
+    from spec2prod.bootstrap import readiness
 
     path = Path(args.component_path) if args.component_path else None
     rows = asyncio.run(readiness.examine(args.component, path, call=args.call))

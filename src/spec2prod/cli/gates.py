@@ -42,7 +42,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: a
 
 def gates(args: argparse.Namespace) -> int:
     """List or explain."""
-    from spec2prod import preparations
+    from spec2prod.bootstrap import preparations
     from spec2prod.cli.telling import Teller, document
 
     settings = preparations.settings_of({})

@@ -11,7 +11,7 @@ from spec2prod.cli.telling import Teller, counted
 from spec2prod.errors import ExitCode
 
 if TYPE_CHECKING:
-    from spec2prod.starting import Start
+    from spec2prod.bootstrap.starting import Start
 
 _EPILOG = """\
 What it writes, and nothing else: [tool.spec2prod] at the end of pyproject.toml (an existing section stays as it is), a draft of
@@ -46,7 +46,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: a
 
 def init(args: argparse.Namespace) -> int:
     """Find, write, tell."""
-    from spec2prod import starting
+    from spec2prod.bootstrap import starting
 
     teller = Teller()
     start = starting.look()

@@ -27,10 +27,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: a
 def install(args: argparse.Namespace) -> int:
     """Build the environment."""
     del args
-    from spec2prod import bootstrap
+    from spec2prod.bootstrap.agent import install_openhands
 
     out = console(stderr=False)
-    environment = bootstrap.install_openhands(out.print)
+    environment = install_openhands(out.print)
     out.print(f"OpenHands {environment.version} is installed in {environment.folder}", soft_wrap=True)
     return ExitCode.PROMOTED
 
@@ -38,9 +38,9 @@ def install(args: argparse.Namespace) -> int:
 def status(args: argparse.Namespace) -> int:
     """Tell whether it is there."""
     del args
-    from spec2prod import bootstrap
+    from spec2prod.bootstrap.agent import find_openhands
 
-    environment = bootstrap.find_openhands()
+    environment = find_openhands()
     if environment is None:
         return fail("the agent server is not installed", "spec2prod openhands install", ExitCode.COULD_NOT_ASK)
     console(stderr=False).print(f"OpenHands {environment.version} is installed in {environment.folder}", soft_wrap=True)

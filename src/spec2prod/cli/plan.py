@@ -12,9 +12,9 @@ from spec2prod.cli.telling import Teller, counted, document
 from spec2prod.errors import ExitCode
 
 if TYPE_CHECKING:
+    from spec2prod.bootstrap.preparations import Explanation
     from spec2prod.domain.plan import Plan
     from spec2prod.domain.verdict import Rule
-    from spec2prod.preparations import Explanation
 
 _EPILOG = """\
 It takes the flags of `spec2prod run`, so that a run can be looked at before it begins: the component and the rule by which it was
@@ -43,10 +43,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: a
 
 def plan(args: argparse.Namespace) -> int:
     """Show the plan."""
-    from spec2prod import bootstrap, preparations
+    from spec2prod.bootstrap import preparations
+    from spec2prod.bootstrap.request import Request
 
     refuse_unreadable(args)
-    request = bootstrap.Request(
+    request = Request(
         spec=Path(args.spec),
         component=args.component,
         target=args.target,

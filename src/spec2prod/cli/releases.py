@@ -9,9 +9,9 @@ from spec2prod.cli.output import console, fail
 from spec2prod.errors import ExitCode
 
 if TYPE_CHECKING:
+    from spec2prod.bootstrap.releases import Shelf
     from spec2prod.domain.plan import Target
     from spec2prod.domain.release import Deployment, Listed
-    from spec2prod.releases import Shelf
 
 ENVIRONMENTS = ("staging", "production")
 _SHORT = 12  # characters of a digest
@@ -72,7 +72,7 @@ def _add_environment(parser: argparse.ArgumentParser) -> None:
 
 def releases(args: argparse.Namespace) -> int:
     """List."""
-    from spec2prod.releases import environment_of
+    from spec2prod.bootstrap.releases import environment_of
 
     shelf, environment = _shelf(), environment_of(args.environment)
     names = (shelf.one(environment, args.component),) if args.component else shelf.components(environment)
@@ -86,8 +86,8 @@ def releases(args: argparse.Namespace) -> int:
 
 def rollback(args: argparse.Namespace) -> int:
     """Go back, or lift the hold."""
-    from spec2prod.bootstrap import run_to_the_end
-    from spec2prod.releases import environment_of
+    from spec2prod.bootstrap.releases import environment_of
+    from spec2prod.bootstrap.running import run_to_the_end
 
     shelf, environment = _shelf(), environment_of(args.environment)
     component = shelf.one(environment, args.component)
@@ -113,14 +113,14 @@ def attest(args: argparse.Namespace) -> int:
 
 
 def _shelf() -> Shelf:
-    from spec2prod.bootstrap import project_root
-    from spec2prod.releases import shelf
+    from spec2prod.bootstrap.place import project_root
+    from spec2prod.bootstrap.releases import shelf
 
     return shelf(project_root())
 
 
 def _lift(shelf: Shelf, environment: Target, component: str) -> int:
-    from spec2prod.bootstrap import run_to_the_end
+    from spec2prod.bootstrap.running import run_to_the_end
 
     lifted = run_to_the_end(shelf.lift_hold(environment, component))
     said = f"may be promoted again: {', '.join(digest[:_SHORT] for digest in lifted)}" if lifted else "nothing was on hold"

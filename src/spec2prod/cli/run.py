@@ -102,10 +102,11 @@ def is_text(word: str) -> bool:
 
 def run(args: argparse.Namespace) -> int:
     """Run, report, and return the exit code."""
-    from spec2prod import bootstrap
+    from spec2prod.bootstrap.whole_run import run_and_report
+    from spec2prod.bootstrap.request import Request
 
     refuse_unreadable(args)
-    request = bootstrap.Request(
+    request = Request(
         spec=Path(args.spec),
         component=args.component,
         target=args.target,
@@ -114,4 +115,4 @@ def run(args: argparse.Namespace) -> int:
         overrides=overrides(args),
         overrides_from="command line",
     )
-    return bootstrap.run_and_report(request, output=report_path(args), console=console(stderr=args.json), emit=emit if args.json else None)
+    return run_and_report(request, output=report_path(args), console=console(stderr=args.json), emit=emit if args.json else None)

@@ -43,7 +43,9 @@ class TaskOutcome:
     `text` is the content of the agreed test file, None where the agent did not write it. `reason` says why
     there is none, or what else went wrong. `strayed` lists other files that the agent changed in its copy; none
     of them is taken. `cost_usd` is in US dollars as the server counted it, tokens are the model's.
-    `wall_ms` is from submission to the end, in milliseconds.
+    `wall_ms` is from submission to the end, in milliseconds. `model` is the one that answered last, empty where none did;
+    `tried` says of each model that was given up why. A `resumable` task is paused at a limit, with all that it has done:
+    `next_step` is the command that goes on.
     """
 
     task_id: str
@@ -60,6 +62,9 @@ class TaskOutcome:
     cost_usd: float = 0.0
     wall_ms: float = 0.0
     attempts: int = 1
+    model: str = ""
+    tried: tuple[str, ...] = ()
+    resumable: bool = False
 
 
 class CandidateVerdict(StrEnum):

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 from spec2prod.adapters.openhands.options import OpenHandsOptions
 
 
-def conversation_body(options: OpenHandsOptions, *, conversation: str, working_folder: Path, text: str) -> dict[str, Any]:
-    """Return what `POST /api/conversations` needs: without `tools` the agent could only talk."""
+def conversation_body(
+    options: OpenHandsOptions, *, conversation: str, working_folder: Path, text: str, number: int = 0, left_s: float = math.inf
+) -> dict[str, Any]:
+    """Return what `POST /api/conversations` needs: without `tools` the agent could only talk. `number` and `left_s` as `model_body`."""
     return {
         "conversation_id": conversation,
         "workspace": {"kind": "LocalWorkspace", "working_dir": str(working_folder)},
         "agent_settings": {
             "agent_kind": "openhands",
-            "llm": _model(options),
+            "llm": model_body(options, number=number, left_s=left_s),
             "tools": [{"name": "terminal"}, {"name": "file_editor"}],
         },
         "max_iterations": options.max_iterations,
@@ -25,13 +28,18 @@ def conversation_body(options: OpenHandsOptions, *, conversation: str, working_f
     }
 
 
-def _model(options: OpenHandsOptions) -> dict[str, Any]:
+def model_body(options: OpenHandsOptions, *, number: int = 0, left_s: float = math.inf) -> dict[str, Any]:
+    """Return how a model is asked. `number` is its place among the endpoints: each has figures of its own.
+
+    No call waits longer than the run has time, `left_s` seconds.
+    """
     wanted: dict[str, Any] = {
+        "usage_id": f"endpoint-{number}",
         "model": options.model,
         "base_url": options.base_url or None,
         # An endpoint without keys still gets one: the client library refuses to speak without.
         "api_key": options.api_key or "none",
-        "timeout": options.llm_timeout_s,
+        "timeout": max(1, math.ceil(min(options.llm_timeout_s, left_s))),
         # One try for each step (the server counts tries here, not retries): going on after a failure is ours,
         # so that it is counted, ends at our limits, and one breaker sees it.
         "num_retries": 1,

@@ -1,69 +1,60 @@
-"""A circuit breaker: after enough failures in a row an endpoint is left alone for a while."""
+"""A circuit breaker of one process: after enough failures in a row an endpoint is left alone for a while."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-
-class Circuit(StrEnum):
-    """Whether calls go through: all (closed), none (open), or a single trial (half-open)."""
-
-    CLOSED = "closed"
-    OPEN = "open"
-    HALF_OPEN = "half_open"
+from spec2prod.domain.circuit import (
+    Circuit,
+    CircuitRules,
+    CircuitState,
+    after_failure,
+    after_parting,
+    after_success,
+    asked,
+    circuit_of,
+    rest_left_s,
+)
 
 
 @dataclass(slots=True, kw_only=True)
 class CircuitBreaker:
-    """Watches one endpoint. `clock` returns monotonic seconds; the caller reports every call's end.
-
-    It opens after `threshold` failures in a row. `rest_s` seconds later one trial call may pass: its success
-    closes the circuit, its failure opens it for another rest.
-    """
+    """Watches one endpoint. `clock` returns monotonic seconds; the caller reports every call's end. Safe in several threads."""
 
     clock: Callable[[], float]
-    threshold: int = 5
-    rest_s: float = 60.0
-    _failures: int = field(default=0, init=False)
-    _opened_at: float | None = field(default=None, init=False)
-    _trial: bool = field(default=False, init=False)
+    rules: CircuitRules = CircuitRules()
+    _state: CircuitState = field(default=CircuitState(), init=False)
+    _turn: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     @property
     def circuit(self) -> Circuit:
         """Return the present state."""
-        if self._opened_at is None:
-            return Circuit.CLOSED
-        return Circuit.OPEN if self.rest_left_s > 0 else Circuit.HALF_OPEN
+        return circuit_of(self._state, self.clock(), self.rules)
 
     @property
     def rest_left_s(self) -> float:
         """Return the seconds until a trial call may pass; 0 where one may."""
-        if self._opened_at is None:
-            return 0.0
-        return max(0.0, self._opened_at + self.rest_s - self.clock())
+        return rest_left_s(self._state, self.clock(), self.rules)
 
-    def allows(self) -> bool:
-        """Whether a call may be made now. Of a half-open circuit the first asker gets the one trial."""
-        if self.circuit is Circuit.CLOSED:
-            return True
-        if self.circuit is Circuit.OPEN or self._trial:
-            return False
-        self._trial = True
-        return True
+    def allows(self, caller: str) -> bool:
+        """Whether `caller` may call now. Of a half-open circuit the first asker gets the one trial."""
+        with self._turn:
+            allowed, self._state = asked(self._state, self.clock(), self.rules, caller)
+            return allowed
 
     def succeeded(self) -> None:
         """Note a call that was answered: the circuit closes."""
-        self._failures, self._opened_at, self._trial = 0, None, False
+        with self._turn:
+            self._state = after_success()
 
     def failed(self) -> None:
         """Note a call that failed: the circuit may open, and a failed trial opens it again."""
-        self._failures += 1
-        if self._trial or self._failures >= self.threshold:
-            self._opened_at = self.clock()
-        self._trial = False
+        with self._turn:
+            self._state = after_failure(self._state, self.clock(), self.rules)
 
-    def abandoned(self) -> None:
-        """Note a call that ended without an answer either way (cancelled): the trial is free again."""
-        self._trial = False
+    def abandoned(self, caller: str) -> None:
+        """Note that a caller ended without an answer either way (cancelled): its trial is free again."""
+        with self._turn:
+            self._state = after_parting(self._state, caller)

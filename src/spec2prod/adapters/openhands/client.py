@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import httpx
 
+from spec2prod.adapters.openhands.passing import status_may_pass
 from spec2prod.adapters.openhands.retry import Backoff, retry_after_s
 
-_TOO_MANY, _SERVER_ERRORS = 429, range(500, 600)
 # The server answers from memory; creating a conversation is its slowest call (0.5 s, measured).
 _CALL_LIMIT_S = 30.0
 _KEY_HEADER = "X-Session-API-Key"
@@ -31,13 +32,17 @@ class ServerSilentError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a conversation is. `status` is the server's word; `calls` counts answered calls of the model."""
+    """How far a conversation is. `status` is the server's word; `calls` counts answered calls of the model.
+
+    `models` are those that answered, in the order in which they were first asked.
+    """
 
     status: str
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float = 0.0
+    models: tuple[str, ...] = ()
 
 
 def read_progress(conversation: Mapping[str, Any]) -> Progress:
@@ -50,6 +55,7 @@ def read_progress(conversation: Mapping[str, Any]) -> Progress:
         input_tokens=sum(int(usage.get("prompt_tokens", 0)) for usage in usages),
         output_tokens=sum(int(usage.get("completion_tokens", 0)) for usage in usages),
         cost_usd=sum(float(metric.get("accumulated_cost", 0.0)) for metric in metrics),
+        models=tuple(dict.fromkeys(str(metric.get("model_name", "")) for metric in metrics if metric.get("response_latencies"))),
     )
 
 
@@ -61,11 +67,18 @@ class AgentClient:
     """
 
     def __init__(
-        self, url: str, key: str, *, backoff: Backoff | None = None, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self,
+        url: str,
+        key: str,
+        *,
+        backoff: Backoff | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        left_s: Callable[[], float] = lambda: math.inf,
     ) -> None:
-        """`url` is the server's root; `backoff` and `sleep` decide how and by what retries wait."""
+        """`url` is the server's root; `backoff` and `sleep` decide how and by what retries wait, never longer than `left_s()`."""
         self._backoff = backoff or Backoff()
         self._sleep = sleep
+        self._left_s = left_s
         # trust_env off: a proxy from our environment has no business between us and a server on loopback.
         self._http = httpx.AsyncClient(
             base_url=url, headers={_KEY_HEADER: key} if key else {}, timeout=_CALL_LIMIT_S, trust_env=not _is_loopback(url)
@@ -120,6 +133,10 @@ class AgentClient:
             if error.status != httpx.codes.CONFLICT:
                 raise
 
+    async def switch_model(self, conversation: str, model: Mapping[str, Any]) -> None:
+        """Let a resting conversation go on with another model; nothing is asked of it yet."""
+        await self._call("POST", f"/api/conversations/{conversation}/switch_llm", json={"llm": dict(model)})
+
     async def interrupt(self, conversation: str) -> None:
         """Stop a conversation at once, with the command it runs; it can go on later. One that is not there is no error."""
         await self._unless_missing("POST", f"/api/conversations/{conversation}/interrupt")
@@ -146,13 +163,13 @@ class AgentClient:
                 raise
 
     async def _call(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own options
-        for failures in range(1, self._backoff.tries):
-            answer = await self._once(method, path, **options)
-            if isinstance(answer, httpx.Response) and not _may_pass(answer.status_code):
-                return _accepted(answer)
-            asked_s = retry_after_s(answer.headers.get("Retry-After", "")) if isinstance(answer, httpx.Response) else None
-            await self._sleep(self._backoff.wait_s(failures, asked_s))
         answer = await self._once(method, path, **options)
+        for failures in range(1, self._backoff.tries):
+            wait_s = self._backoff.wait_s(failures, _asked_s(answer))
+            if not _may_pass(answer) or wait_s >= self._left_s():
+                break
+            await self._sleep(wait_s)
+            answer = await self._once(method, path, **options)
         if isinstance(answer, httpx.Response):
             return _accepted(answer)
         message = f"no answer from the agent server at {self._http.base_url} ({type(answer).__name__})"
@@ -165,8 +182,12 @@ class AgentClient:
             return error
 
 
-def _may_pass(status: int) -> bool:
-    return status == _TOO_MANY or status in _SERVER_ERRORS
+def _may_pass(answer: httpx.Response | httpx.TransportError) -> bool:
+    return not isinstance(answer, httpx.Response) or status_may_pass(answer.status_code)
+
+
+def _asked_s(answer: httpx.Response | httpx.TransportError) -> float | None:
+    return retry_after_s(answer.headers.get("Retry-After", "")) if isinstance(answer, httpx.Response) else None
 
 
 def _accepted(answer: httpx.Response) -> httpx.Response:

@@ -6,18 +6,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spec2prod.adapters.openhands.client import ServerRefusedError, ServerSilentError
-from spec2prod.adapters.openhands.failure import Failure
+from spec2prod.adapters.openhands.failure import Failure, open_circuit
+from spec2prod.adapters.openhands.limits import Reached
 from spec2prod.domain.candidate import TaskStatus
 from spec2prod.errors import Spec2prodError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How a conversation ended. `status` is None where it came to rest by itself: then the files decide."""
+    """How a conversation ended. `status` is None where it came to rest by itself: then the files decide.
+
+    `resumable` marks one that is only paused: it goes on where it stands, with a larger limit or at another time.
+    """
 
     status: TaskStatus | None
     reason: str = ""
     next_step: str = ""
+    resumable: bool = False
 
     def noting(self, remark: str) -> Ending:
         """Return the same ending with a remark after its reason."""
@@ -33,15 +38,22 @@ def of_failure(failure: Failure, tries: int = 1) -> Ending:
     return Ending(status=TaskStatus.ERRORED, reason=reason, next_step=failure.next_step)
 
 
-def of_limit(limit: str) -> Ending:
-    """Return the ending at a limit, which is named as a reader would ("the time limit of 300 s")."""
-    return Ending(status=TaskStatus.LIMIT, reason=f"stopped at {limit}", next_step=f"raise {limit.partition(' (')[0]} in the settings")
+def of_limit(reached: Reached, task: str) -> Ending:
+    """Return the ending at a limit: a pause, and how to go on."""
+    step = f"spec2prod extend {task} {reached.more}"
+    return Ending(status=TaskStatus.LIMIT, reason=f"stopped at {reached.limit}", next_step=step, resumable=True)
+
+
+def of_run_time(left_s: float) -> Ending:
+    """Return the ending where the run's own time is too short to begin, or is over."""
+    reason = f"not begun: the run has only {max(left_s, 0.0):.0f} s left" if left_s > 0 else "stopped at the end of the run's time"
+    return Ending(status=TaskStatus.LIMIT, reason=reason, next_step="give the run more time, then resume it", resumable=True)
 
 
 def of_open_circuit(endpoint: str, rest_s: float) -> Ending:
     """Return the ending of a conversation that was not even begun."""
-    reason = f"the model at {endpoint} failed several times in a row and is left alone for {rest_s:.0f} s"
-    return Ending(status=TaskStatus.ERRORED, reason=reason, next_step="check the model's endpoint, then try again")
+    failure = open_circuit(endpoint, rest_s)
+    return Ending(status=TaskStatus.ERRORED, reason=failure.reason, next_step=failure.next_step)
 
 
 def of_other_disk(url: str, root: Path) -> Ending:

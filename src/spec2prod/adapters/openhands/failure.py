@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from spec2prod.adapters.openhands.passing import asked_wait_s, failure_may_pass, nobody_answers, tool_crashed
+
 _LONGEST = 300
-_NOBODY_THERE = ("connection error", "cannot connect", "name or service not known")
 _WORDS = {
     "rate_limit": ("the model at {endpoint} is rate-limited (429)", "try again later"),
     "quota": ("the account at {endpoint} has nothing left", "check the provider's budget"),
@@ -20,7 +21,7 @@ class Failure:
     """Why a conversation stopped. `kind` is the agent server's word (auth, rate_limit, transient, quota, config, …).
 
     `limit` is set where it stopped at its own cap of iterations. `of_model` marks failures that the model's
-    endpoint caused: only those count against it.
+    endpoint caused: only those count against it. `asked_s` is how long the endpoint asks to wait, in seconds.
     """
 
     kind: str
@@ -29,25 +30,27 @@ class Failure:
     retriable: bool = False
     limit: bool = False
     of_model: bool = True
+    asked_s: float | None = None
 
 
 def read_failure(event: Mapping[str, Any], *, model: str, endpoint: str) -> Failure:
     """Read a ConversationErrorEvent of the agent server."""
-    code, detail = str(event.get("code", "")), _short(str(event.get("detail", "")))
-    classification = event.get("classification") or {}
-    kind, retriable = str(classification.get("kind", "unknown")), bool(classification.get("retryable"))
+    code, whole = str(event.get("code", "")), str(event.get("detail", ""))
+    detail, classification = _short(whole), event.get("classification") or {}
+    kind = str(classification.get("kind", "unknown"))
+    retriable = failure_may_pass(kind, code, whole, correctable=bool(classification.get("retryable")))
     if code == "MaxIterationsReached":
         return Failure(kind="limit", reason=detail, limit=True, of_model=False)
     if kind == "auth":
         return refused(401, endpoint)
-    if any(sign in detail.lower() for sign in _NOBODY_THERE):
+    if nobody_answers(detail):
         return unreachable(endpoint)
     if code == "NotFoundError":
         return Failure(kind=kind, reason=f"{endpoint} has no model {model} (404): {detail}", next_step="check LLM_MODEL and LLM_BASE_URL")
     words, next_step = _WORDS.get(kind, (f"the conversation ended with {code or 'an error'}", "read the conversation in the run's folder"))
-    of_model = kind not in {"agent_action", "internal"}
+    of_model = kind not in {"agent_action", "internal"} and not tool_crashed(code)
     reason = f"{words.format(endpoint=endpoint)}: {detail}"
-    return Failure(kind=kind, reason=reason, next_step=next_step, retriable=retriable, of_model=of_model)
+    return Failure(kind=kind, reason=reason, next_step=next_step, retriable=retriable, of_model=of_model, asked_s=asked_wait_s(whole))
 
 
 def refused(status: int, endpoint: str) -> Failure:
@@ -58,6 +61,12 @@ def refused(status: int, endpoint: str) -> Failure:
 def unreachable(endpoint: str) -> Failure:
     """Return the failure of an endpoint where nobody answers."""
     return Failure(kind="transient", reason=f"no model answers at {endpoint}", next_step="check LLM_BASE_URL", retriable=True)
+
+
+def open_circuit(endpoint: str, rest_s: float) -> Failure:
+    """Return the failure of an endpoint that is left alone: it was not asked."""
+    reason = f"the model at {endpoint} failed several times in a row and is left alone for {rest_s:.0f} s"
+    return Failure(kind="open_circuit", reason=reason, next_step="check the model's endpoint, then try again", of_model=False)
 
 
 def _short(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from spec2prod.adapters.openhands.client import Progress
 from spec2prod.adapters.openhands.options import OpenHandsOptions
 
@@ -10,18 +12,37 @@ _SHORTEST_PAUSE_S = 0.2
 _PAUSE_SHARE = 0.02
 
 
-def limit_reached(options: OpenHandsOptions, progress: Progress, elapsed_s: float) -> str:
-    """Return which limit is reached, in words; empty where none is."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """A limit that is reached: in words ("the time limit of 300 s"), and what `spec2prod extend` could give (`--seconds 300`)."""
+
+    limit: str
+    more: str
+
+
+def limit_reached(options: OpenHandsOptions, progress: Progress, elapsed_s: float) -> Reached | None:
+    """Return which limit is reached, None where none is."""
     tokens = progress.input_tokens + progress.output_tokens
     if elapsed_s >= options.timeout_s:
-        return f"the time limit of {options.timeout_s:g} s"
+        return Reached(limit=f"the time limit of {options.timeout_s:g} s", more=f"--seconds {options.timeout_s:g}")
     if progress.calls > options.max_iterations:
-        return f"the limit of {options.max_iterations} iterations"
+        return iterations_reached(options)
     if tokens >= options.max_tokens:
-        return f"the limit of {options.max_tokens} tokens ({tokens} used)"
+        return Reached(limit=f"the limit of {options.max_tokens} tokens ({tokens} used)", more=f"--tokens {options.max_tokens}")
     if options.max_cost_usd is not None and progress.cost_usd >= options.max_cost_usd > 0:
-        return f"the money limit of ${options.max_cost_usd:g} (${progress.cost_usd:.4f} used)"
-    return ""
+        limit = f"the money limit of ${options.max_cost_usd:g} (${progress.cost_usd:.4f} used)"
+        return Reached(limit=limit, more=f"--usd {options.max_cost_usd:g}")
+    return None
+
+
+def iterations_reached(options: OpenHandsOptions) -> Reached:
+    """Return the limit of steps, which the server watches too."""
+    return Reached(limit=f"the limit of {options.max_iterations} iterations", more=f"--iterations {options.max_iterations}")
+
+
+def still_reached(options: OpenHandsOptions, progress: Progress, elapsed_s: float) -> bool:
+    """Whether a paused conversation would be paused again at once, under these limits."""
+    return limit_reached(options, progress, elapsed_s) is not None or progress.calls >= options.max_iterations
 
 
 def pause_s(options: OpenHandsOptions, elapsed_s: float) -> float:

@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one module's conversation may use: seconds, steps, tokens in and out together, US dollars (None: any number)."""
+
+    timeout_s: float
+    max_iterations: int
+    max_tokens: int
+    max_cost_usd: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Another model to go on with where the one before it fails; prices are US dollars per token."""
+
+    model: str
+    api_key: str = field(default="", repr=False)
+    base_url: str = ""
+    input_cost_per_token: float | None = None
+    output_cost_per_token: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +37,9 @@ class OpenHandsOptions:
     after about `llm_retry_wait_s` seconds, then twice as long each time.
     `server_url` names a running agent server instead of a child; it must see the run's folder at the same path.
     `poll_interval_s` is the longest pause between two looks at a conversation.
+    `fallbacks` are gone on with, in their order, where the model fails in a way that may not pass soon.
+    `time_left_s` is what the run still has, in seconds from the writer's making: nothing is begun or waited for beyond it;
+    None where it has all the time. A conversation is not begun in less than `shortest_task_s`.
     """
 
     model: str = ""
@@ -36,6 +60,9 @@ class OpenHandsOptions:
     llm_retries: int = 3
     llm_retry_wait_s: float = 2.0
     start_limit_s: float = 120.0
+    fallbacks: tuple[Endpoint, ...] = ()
+    time_left_s: float | None = None
+    shortest_task_s: float = 2.0
 
     @property
     def endpoint(self) -> str:
@@ -45,4 +72,45 @@ class OpenHandsOptions:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Return what must never be written anywhere."""
-        return tuple(secret for secret in (self.api_key, self.server_key) if secret)
+        keys = (self.api_key, self.server_key, *(each.api_key for each in self.fallbacks))
+        return tuple(dict.fromkeys(key for key in keys if key))
+
+    @property
+    def circuit(self) -> str:
+        """Return under what name a breaker watches this model: its address and itself, for one address serves many."""
+        return f"{self.endpoint} {self.model}"
+
+    @property
+    def chain(self) -> tuple[OpenHandsOptions, ...]:
+        """Return these options once for each endpoint, the preferred one first."""
+        return (self, *(self._on(each) for each in self.fallbacks))
+
+    @property
+    def limits(self) -> Limits:
+        """Return the limits of one conversation."""
+        return Limits(
+            timeout_s=self.timeout_s, max_iterations=self.max_iterations, max_tokens=self.max_tokens, max_cost_usd=self.max_cost_usd
+        )
+
+    def within(self, limits: Limits | None) -> OpenHandsOptions:
+        """Return the same options with a task's own limits where they are larger."""
+        if limits is None:
+            return self
+        money = (self.max_cost_usd, limits.max_cost_usd)
+        return replace(
+            self,
+            timeout_s=max(self.timeout_s, limits.timeout_s),
+            max_iterations=max(self.max_iterations, limits.max_iterations),
+            max_tokens=max(self.max_tokens, limits.max_tokens),
+            max_cost_usd=None if None in money else max(each for each in money if each is not None),
+        )
+
+    def _on(self, endpoint: Endpoint) -> OpenHandsOptions:
+        return replace(
+            self,
+            model=endpoint.model,
+            api_key=endpoint.api_key,
+            base_url=endpoint.base_url,
+            input_cost_per_token=endpoint.input_cost_per_token,
+            output_cost_per_token=endpoint.output_cost_per_token,
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -28,13 +29,13 @@ async def keep_conversation(client: AgentClient, name: str, folder: Path, secret
     except (ServerRefusedError, ServerSilentError) as error:
         events, said = ({"kind": "NotKept", "detail": str(error)},), ""
     lines = "".join(f"{json.dumps(event, ensure_ascii=False)}\n" for event in events)
-    await asyncio.to_thread(_write, folder / f"{name}.jsonl", redact(lines, secrets))
+    await asyncio.to_thread(write_whole, folder / f"{name}.jsonl", redact(lines, secrets))
     return said
 
 
 def remember(file: Path, copy: WorkingCopy) -> None:
     """Note a copy, so that a resumed run finds it again."""
-    _write(file, json.dumps({"root": str(copy.root), "before": dict(copy.before)}))
+    write_whole(file, json.dumps({"root": str(copy.root), "before": dict(copy.before)}))
 
 
 def recall(file: Path) -> WorkingCopy | None:
@@ -59,8 +60,12 @@ def _measured(root: Path, test_file: str) -> WorkingCopy:
     return WorkingCopy(root=root, before=snapshot(root))
 
 
-def _write(file: Path, text: str) -> None:
+def write_whole(file: Path, text: str) -> None:
+    """Write a text: whole, or what stood there stays. A power cut must not take what was paid for."""
     file.parent.mkdir(parents=True, exist_ok=True)
     half = file.with_suffix(".half")
-    half.write_text(text, encoding="utf-8")
+    with half.open("w", encoding="utf-8") as opened:
+        opened.write(text)
+        opened.flush()
+        os.fsync(opened.fileno())
     half.replace(file)

@@ -40,11 +40,12 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What a task has used: `wall_ms` is from its submission, in milliseconds."""
+    """What a task has used: `wall_ms` is from its submission, in milliseconds; `tried` tells of the models that it gave up."""
 
     progress: Progress = field(default_factory=lambda: Progress(status="idle"))
     attempts: int = 1
     wall_ms: float = 0.0
+    tried: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,7 +61,9 @@ class Work:
         """Return what it has used."""
         if self.pursuit is None:
             return Account(wall_ms=wall_ms)
-        return Account(progress=self.pursuit.progress, attempts=self.pursuit.attempts, wall_ms=wall_ms)
+        return Account(
+            progress=self.pursuit.progress, attempts=self.pursuit.attempts, wall_ms=wall_ms, tried=tuple(self.pursuit.tried)
+        )
 
     def left(self) -> Found:
         """Look at what lies in its copy now."""
@@ -98,6 +101,9 @@ def outcome_of(work: Work, ending: Ending, found: Found, account: Account, said:
         cost_usd=account.progress.cost_usd,
         wall_ms=account.wall_ms,
         attempts=account.attempts,
+        model=account.progress.models[-1] if account.progress.models else "",
+        tried=account.tried,
+        resumable=ending.resumable,
     )
 
 

@@ -71,7 +71,7 @@ class SqliteDatabase:
     def transaction(self) -> Iterator[Statements]:
         """Do all or nothing; one that is begun inside another is part of it."""
         with self._turn:
-            if self._connection.in_transaction:
+            if self._inside():
                 yield self
                 return
             self.rows("BEGIN IMMEDIATE")
@@ -79,7 +79,7 @@ class SqliteDatabase:
                 yield self
                 self.rows("COMMIT")
             except BaseException:
-                if self._connection.in_transaction:  # a full disk may have ended it already
+                if self._inside():  # a full disk may have ended it already
                     with suppress(sqlite3.Error):
                         self._connection.execute("ROLLBACK")
                 raise
@@ -117,6 +117,9 @@ class SqliteDatabase:
         self._holds.clear()
         with self._turn:
             self._connection.close()
+
+    def _inside(self) -> bool:
+        return self._connection.in_transaction
 
     def _prepare(self) -> None:
         ((found,),) = self._connection.execute("PRAGMA user_version").fetchall()

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spec2prod import bootstrap
 from spec2prod.adapters import markdown
 from spec2prod.adapters.tree import ProjectTree, write_atomic
+from spec2prod.bootstrap.place import place_of, project_root
 from spec2prod.config.settings import Settings, read_settings
 from spec2prod.config.start import minimal_project, section
 from spec2prod.domain.discovery import Proposal, discover, draft, promises_in
@@ -55,7 +55,7 @@ def look() -> Start:
     Raises:
         SettingsError: where pyproject.toml cannot be read, or its settings are wrong.
     """
-    root = bootstrap.project_root()
+    root = project_root()
     settings = read_settings(root)  # refuses what cannot be read, before anything is added to it
     tree = ProjectTree(root, "init")
     text = _exact(root / _FILE)
@@ -84,7 +84,7 @@ def _proposals(tree: ProjectTree, settings: Settings) -> tuple[Proposal, ...]:
 
     found = discover(files, tree.read, imports)
     stated = {table.path.rstrip("/") for table in settings.components.values()}
-    own = (bootstrap.place_of(name, None, settings, "init").component for name in settings.components)
+    own = (place_of(name, None, settings, "init").component for name in settings.components)
     named = tuple(Proposal(name=each.name, source=each.source, modules=each.modules, tests=each.tests, stated=True) for each in own)
     return (*named, *(each for each in found if each.source not in stated and each.name not in settings.components))
 

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from spec2prod import bootstrap
 from spec2prod.adapters.clock import SystemClock
 from spec2prod.application.ports import command_of, in_one_process
 from spec2prod.application.session import Session
+from spec2prod.bootstrap.assembly import ports_to_look_at
+from spec2prod.bootstrap.place import Place, project_root
+from spec2prod.bootstrap.planning import prepare
+from spec2prod.bootstrap.request import Request
 from spec2prod.config.rules import not_waivable_at
 from spec2prod.config.settings import Settings, read_settings
 from spec2prod.domain.plan import Mode, Plan, Stage
@@ -43,20 +46,20 @@ class Explanation:
     """
 
     plan: Plan
-    place: bootstrap.Place
+    place: Place
     asked: tuple[Asked, ...]
     beside: tuple[Stage, ...]
     refused: Mapping[Waiver, str]
     interpreter_by: str
 
 
-def explain(request: bootstrap.Request) -> Explanation:
+def explain(request: Request) -> Explanation:
     """Lay out a run without beginning it.
 
     Raises:
         Spec2prodError: whatever a run would refuse.
     """
-    plan, place = bootstrap.prepare(request, _PLANNED)
+    plan, place = prepare(request, _PLANNED)
     today = date.fromisoformat(SystemClock().now()[: len("2026-01-01")])
     refused = {waiver: _why_not(waiver, today, plan, place.settings) for waiver in plan.waivers}
     at_once = tuple(stage for stage in plan.stages if stage in _AT_ONCE) if plan.mode is Mode.ASYNC else ()
@@ -70,7 +73,7 @@ def explain(request: bootstrap.Request) -> Explanation:
     )
 
 
-def _interpreter_by(place: bootstrap.Place) -> str:
+def _interpreter_by(place: Place) -> str:
     """Return by which rule the interpreter was chosen: the setting, the project's environment, the active one, ours."""
     python = place.component.interpreter
     if place.settings.python:
@@ -81,9 +84,9 @@ def _interpreter_by(place: bootstrap.Place) -> str:
     return "VIRTUAL_ENV" if active and python.is_relative_to(Path(active).absolute()) else "spec2prod's own: the project has no .venv"
 
 
-def _asked(plan: Plan, place: bootstrap.Place) -> Iterator[Asked]:
+def _asked(plan: Plan, place: Place) -> Iterator[Asked]:
     """Yield the processes of the stages that measure, grouped as a run groups them."""
-    session = Session(plan, bootstrap.ports_to_look_at(place))
+    session = Session(plan, ports_to_look_at(place))
     ruled = {rule.gate for rule in plan.rules}
     for stage in (Stage.TESTING, Stage.REFACTORING):
         for group in in_one_process(session.asked(session.names(stage))):
@@ -130,4 +133,4 @@ def settings_of(overrides: Mapping[str, object], component_path: Path | None = N
     Raises:
         SettingsError: lists all that is wrong.
     """
-    return read_settings(bootstrap.project_root(component_path), overrides, os.environ, overrides_from="command line")
+    return read_settings(project_root(component_path), overrides, os.environ, overrides_from="command line")

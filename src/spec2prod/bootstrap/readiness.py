@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from spec2prod import __version__, bootstrap
+from spec2prod import __version__
 from spec2prod.adapters import examination, programs
 from spec2prod.adapters.examination import Probe, Row, State
 from spec2prod.adapters.host import ProcessHost
@@ -18,6 +18,9 @@ from spec2prod.adapters.openhands.minimal_call import Call, ask_endpoint, call_m
 from spec2prod.adapters.openhands.options import OpenHandsOptions
 from spec2prod.adapters.sandbox import find_sandbox
 from spec2prod.adapters.tree import ProjectTree
+from spec2prod.bootstrap.agent import agent_options, find_openhands
+from spec2prod.bootstrap.assembly import type_checking_of
+from spec2prod.bootstrap.place import Place, place_of, project_root
 from spec2prod.config.rules import rules_for
 from spec2prod.config.settings import Settings, read_settings
 from spec2prod.config.shown import safe
@@ -32,7 +35,7 @@ _NOT_RUN = "doctor"  # the name of a run that never is
 
 async def examine(component: str | None = None, component_path: Path | None = None, *, call: bool = False) -> tuple[Row, ...]:
     """Look at everything that runs need on this machine; `call` asks the model for one token, and may cost as much."""
-    root = bootstrap.project_root(component_path)
+    root = project_root(component_path)
     settings, rows = _settings(root)
     component_rows, place = _component(component, component_path, settings, root)
     host = ProcessHost(keep=("UV_CACHE_DIR",))
@@ -62,24 +65,24 @@ def _settings(root: Path) -> tuple[Settings, tuple[Row, ...]]:
     return settings, (Row(name="settings", state=State.OK, told=told),)
 
 
-def _component(name: str | None, path: Path | None, settings: Settings, root: Path) -> tuple[tuple[Row, ...], bootstrap.Place | None]:
+def _component(name: str | None, path: Path | None, settings: Settings, root: Path) -> tuple[tuple[Row, ...], Place | None]:
     try:
         if name is not None:
-            place = bootstrap.place_of(name, path, settings, _NOT_RUN)
+            place = place_of(name, path, settings, _NOT_RUN)
             told = f"{place.component.source}, modules: {len(place.component.modules)}, test files: {len(place.component.tests)}"
             return (Row(name=f"component {name}", state=State.OK, told=told),), place
         python = find_interpreter(root, settings.python, os.environ)
     except Spec2prodError as error:
         return (_trouble(f"component {name}" if name is not None else "interpreter", error),), None
     nothing = Component(name="", root=root, source=".", import_root=".", modules=(), interpreter=python)
-    return (), bootstrap.Place(tree=ProjectTree(root, _NOT_RUN), settings=settings, component=nothing, run_id=_NOT_RUN)
+    return (), Place(tree=ProjectTree(root, _NOT_RUN), settings=settings, component=nothing, run_id=_NOT_RUN)
 
 
 def _trouble(name: str, error: Spec2prodError) -> Row:
     return Row(name=name, state=State.BROKEN, told=str(safe(str(error))), next_step=error.next_step)
 
 
-def _probes(place: bootstrap.Place | None) -> Iterator[Probe]:
+def _probes(place: Place | None) -> Iterator[Probe]:
     """Yield the programs that runs start: those of the component's interpreter, then ours."""
     if place is not None:
         python = place.component.interpreter
@@ -87,7 +90,7 @@ def _probes(place: bootstrap.Place | None) -> Iterator[Probe]:
         for module in ("pytest", "coverage"):
             step = f"{python} -m pip install {module}"
             yield Probe(name=module, argv=(str(python), "-m", module, "--version"), next_step=step)
-        checker = bootstrap.type_checking_of(place)
+        checker = type_checking_of(place)
         yield _tool(checker.checker, checker.program)
         yield _tool("ruff", programs.own_or_ours("ruff", python))
     for name, module in (("detect-secrets", "detect_secrets"), ("bandit", "bandit")):
@@ -129,7 +132,7 @@ def _sandbox() -> Row:
 async def _agent(settings: Settings, host: ProcessHost, *, call: bool) -> tuple[Row, ...]:
     """Look at the agent server and its model; they are required only where every run asks for tests."""
     required = settings.enable_openhands_test_generation
-    options = bootstrap.agent_options(settings)
+    options = agent_options(settings)
     rows = [await _server(settings, host, required=required), *_model(settings, options, required=required)]
     if options.base_url:
         rows.append(await _endpoint(options, required=required))
@@ -143,7 +146,7 @@ async def _server(settings: Settings, host: ProcessHost, *, required: bool) -> R
     if settings.openhands.server_url:
         told = f"a server of yours is used: {safe(settings.openhands.server_url)}"
         return Row(name="OpenHands", state=State.OK, told=told, required=required)
-    found = bootstrap.find_openhands()
+    found = find_openhands()
     if found is None:
         told = "the agent server is not installed" + ("" if required else "; only --enable-openhands needs it")
         return Row(name="OpenHands", state=State.MISSING, told=told, next_step="spec2prod openhands install", required=required)

@@ -1,0 +1,80 @@
+"""What is known of a task beside its conversation: kept in the run's folder, so that whoever goes on with it starts from there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from spec2prod.adapters.openhands.client import Progress
+from spec2prod.adapters.openhands.limits import still_reached
+from spec2prod.adapters.openhands.options import Limits, OpenHandsOptions
+from spec2prod.adapters.openhands.records import write_whole
+from spec2prod.adapters.openhands.redaction import redact
+from spec2prod.domain.candidate import TaskOutcome, TaskStatus, TestRequest
+
+_OVER = frozenset({TaskStatus.DELIVERED, TaskStatus.NO_FILE})
+_SUFFIX = ".task.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRecord:
+    """One task. `elapsed_s` is the time that its conversation has used, in seconds; `endpoint` the place of its model among all.
+
+    `limits` are its own where it was extended; `outcome` is its end so far, None while it is at work (or was, at a crash).
+    """
+
+    run_id: str
+    request: TestRequest
+    endpoint: int = 0
+    elapsed_s: float = 0.0
+    limits: Limits | None = None
+    outcome: TaskOutcome | None = None
+
+    @property
+    def progress(self) -> Progress:
+        """Return what was used until its end so far."""
+        if self.outcome is None:
+            return Progress(status="idle")
+        end = self.outcome
+        return Progress(
+            status="paused", calls=end.llm_calls, input_tokens=end.input_tokens, output_tokens=end.output_tokens, cost_usd=end.cost_usd
+        )
+
+    def answers(self, options: OpenHandsOptions) -> TaskOutcome | None:
+        """Return its outcome where it is over, or paused at a limit that still holds; None where there is something to do."""
+        if self.outcome is None or self.outcome.status in _OVER:
+            return self.outcome
+        held = self.outcome.resumable and still_reached(options.within(self.limits), self.progress, self.elapsed_s)
+        return self.outcome if held else None
+
+
+def read_record(folder: Path, task_id: str) -> TaskRecord | None:
+    """Return what is known of a task in a run's folder of tasks, None where nothing is, or nothing that can be read."""
+    try:
+        return _adapter().validate_json((folder / f"{task_id}{_SUFFIX}").read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def write_record(folder: Path, task_id: str, record: TaskRecord, secrets: Collection[str] = ()) -> None:
+    """Keep it: whole, or as it was."""
+    write_whole(folder / f"{task_id}{_SUFFIX}", redact(json.dumps(asdict(record), ensure_ascii=False, indent=1), secrets))
+
+
+def records_in(folder: Path) -> Iterator[tuple[str, TaskRecord]]:
+    """Give every task of a run's folder of tasks, by its ID."""
+    for file in sorted(folder.glob(f"*{_SUFFIX}")):
+        task_id = file.name.removesuffix(_SUFFIX)
+        record = read_record(folder, task_id)
+        if record is not None:
+            yield task_id, record
+
+
+@cache
+def _adapter() -> TypeAdapter[TaskRecord]:
+    return TypeAdapter(TaskRecord)

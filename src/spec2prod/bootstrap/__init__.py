@@ -1,0 +1,1 @@
+"""Where ports meet adapters, and nowhere else. Importing this package imports nothing."""

@@ -1,0 +1,77 @@
+"""Where ports meet adapters for one run."""
+
+from __future__ import annotations
+
+import os
+import sys
+import uuid
+from pathlib import Path
+
+from spec2prod.adapters import programs
+from spec2prod.adapters.clock import SystemClock
+from spec2prod.adapters.host import ProcessHost
+from spec2prod.adapters.journal import InMemoryJournal
+from spec2prod.application.ports import Gate, Ports, TestWriter
+from spec2prod.bootstrap.agent import Nobody
+from spec2prod.bootstrap.listening import told_to
+from spec2prod.bootstrap.place import Place
+from spec2prod.bootstrap.releases import delivery
+from spec2prod.gates.complexity import ComplexityGate
+from spec2prod.gates.documentation import DocumentationGate
+from spec2prod.gates.linting import LintingGate
+from spec2prod.gates.security import SecurityGate
+from spec2prod.gates.tests import TestsGate
+from spec2prod.gates.type_checking import TypeCheckingGate, named_checker
+from spec2prod.gates.vulnerabilities import VulnerabilitiesGate
+
+
+def ports_of(place: Place, clock: SystemClock, writer: TestWriter) -> Ports:
+    """Return what a run there turns outward to."""
+    suite = TestsGate(nonce=uuid.uuid4().hex, performance=place.performance, timeout_s=place.settings.test_timeout_seconds)
+    interpreter, ours = place.component.interpreter, Path(sys.executable)
+    selection = programs.ruff_selection(place.component.root, place.component.source)
+    linter = LintingGate(program=programs.own_or_ours("ruff", interpreter), selection=selection)
+    gates: tuple[Gate, ...] = (
+        suite,
+        linter,
+        type_checking_of(place),
+        SecurityGate(interpreter=ours),
+        VulnerabilitiesGate(interpreter=ours, site_packages=programs.site_packages(interpreter), env=_proxies()),
+        DocumentationGate(interpreter=ours),
+        ComplexityGate(interpreter=ours),
+        *place.own_gates,
+    )
+    host = ProcessHost()
+    return Ports(
+        journal=InMemoryJournal(),
+        clock=clock,
+        host=host,
+        tree=place.tree,
+        gates={gate.name: gate for gate in gates},
+        suite=suite,
+        linter=linter,
+        writer=writer,
+        listener=told_to(),
+        delivery=delivery(place.tree, place.settings, host, clock),
+    )
+
+
+def ports_to_look_at(place: Place) -> Ports:
+    """Return what a run there would turn outward to, without an agent; nothing is started for it."""
+    return ports_of(place, SystemClock(), Nobody())
+
+
+def type_checking_of(place: Place) -> TypeCheckingGate:
+    """Ask the checker that the settings name, or the project configures, else basedpyright."""
+    root, chosen = place.component.root, place.settings.type_checker
+    named = named_checker(programs.pyproject(root), [each.name for each in root.iterdir()])
+    checker = (named or "basedpyright") if chosen == "auto" else chosen
+    program = programs.ours("basedpyright") if checker == "basedpyright" else programs.own_or_ours(checker, place.component.interpreter)
+    table = programs.checker_table(root, checker)
+    return TypeCheckingGate(checker=checker, program=program, obey_project=named == checker, configuration=table)
+
+
+def _proxies() -> dict[str, str]:
+    """Return what a question to a public service needs of our environment, and nothing else."""
+    names = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+    return {name: os.environ[name] for name in names if name in os.environ}

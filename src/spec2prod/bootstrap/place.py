@@ -1,0 +1,92 @@
+"""Where a run happens: the project, the component in it, their settings."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from spec2prod.adapters.interpreter import find_interpreter
+from spec2prod.adapters.tree import ProjectTree
+from spec2prod.application.ports import Gate
+from spec2prod.config.settings import Settings
+from spec2prod.domain.component import Component
+from spec2prod.domain.locate import locate
+from spec2prod.domain.screening import imported_names
+from spec2prod.errors import UsageError
+from spec2prod.gates.performance import Performance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a run happens: the project's tree, its settings, the component, the folder of the run.
+
+    `found_by` and `tests_found_by` say by which rule the component and its tests were found; `own_gates` are the project's, and
+    `performance` is what benchmarks are compared with, where there are any.
+    """
+
+    tree: ProjectTree
+    settings: Settings
+    component: Component
+    run_id: str
+    found_by: str = ""
+    tests_found_by: str = ""
+    own_gates: tuple[Gate, ...] = ()
+    performance: Performance | None = None
+
+
+def place_of(name: str, component_path: Path | None, settings: Settings, run_id: str) -> Place:
+    """Find the component in its project."""
+    root = project_root(component_path)
+    tree = ProjectTree(root, run_id)
+    explicit = _relative(component_path, root) if component_path is not None else None
+    configured = settings.component_settings()
+    found = locate(
+        name, tree.list_files(), configured=configured, explicit=explicit, imports=lambda path: imported_names(tree.read(path) or "")
+    )
+    _refuse_unreadable_names(str(root), *found.modules, *found.tests)
+    component = Component(
+        name=name,
+        root=root,
+        source=found.source,
+        import_root=found.import_root,
+        modules=found.modules,
+        tests=found.tests,
+        tests_folder=found.tests_folder,
+        data=found.data,
+        interpreter=find_interpreter(root, settings.python, os.environ),
+    )
+    return Place(tree=tree, settings=settings, component=component, run_id=run_id, found_by=found.rule, tests_found_by=found.tests_rule)
+
+
+def project_root(component_path: Path | None = None) -> Path:
+    """Return the project's folder: the nearest one with a `pyproject.toml` or `.git`, from the component's path or from here.
+
+    A component outside of any project lies in the folder that holds it.
+    """
+    here = Path.cwd()
+    start = component_path.resolve().parent if component_path is not None else here
+    if start.is_relative_to(here) or (component_path is not None and component_path.resolve() == here):
+        start = here
+    marked = (each for each in (start, *start.parents) if any(os.path.lexists(each / name) for name in ("pyproject.toml", ".git")))
+    found = next(marked, start)
+    if found == found.parent:
+        step = "Start it in a project's folder, or name a path inside one."
+        raise UsageError("the whole file system is no project", where=str(component_path or here), next_step=step)
+    return found
+
+
+def _refuse_unreadable_names(*paths: str) -> None:
+    """Refuse names that are no UTF-8 text: no report could name them, and Python cannot import them."""
+    for path in paths:
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"the name {path!r} is no UTF-8 text", next_step="Rename it, or move it out of the component.") from None
+
+
+def _relative(path: Path, root: Path) -> str:
+    try:
+        return path.resolve().relative_to(root.resolve()).as_posix()
+    except ValueError:
+        raise UsageError(f"{path} lies outside of the project {root}", where="--component-path") from None

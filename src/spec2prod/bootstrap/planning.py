@@ -1,0 +1,47 @@
+"""A request is read, and its climb laid out: nothing has run yet."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from spec2prod.adapters import markdown
+from spec2prod.application.specification import Promotion, plan_promotion
+from spec2prod.bootstrap.agent import is_scripted
+from spec2prod.bootstrap.place import Place, place_of, project_root
+from spec2prod.bootstrap.questions import applicable, own_gates, performance_of
+from spec2prod.bootstrap.request import Request, target_of
+from spec2prod.config.rules import coverage_goal, rules_for
+from spec2prod.config.settings import read_settings
+from spec2prod.domain.plan import Plan, Target
+
+
+def prepare(request: Request, run_id: str) -> tuple[Plan, Place]:
+    """Read settings, specification and component, and lay out the climb.
+
+    Raises:
+        Spec2prodError: whatever is refused, with its address and the next step.
+    """
+    settings = read_settings(project_root(request.component_path), request.overrides, os.environ, overrides_from=request.overrides_from)
+    place = place_of(request.component, request.component_path, settings, run_id)
+    specification = markdown.read_spec(request.spec, place.tree.root)
+    target = target_of(request.target)
+    compared = performance_of(place.tree, place.component, settings)
+    rules = applicable(rules_for(target, settings, specification), asks_performance=compared is not None)
+    place = replace(place, own_gates=own_gates(settings, place.component.interpreter, rules), performance=compared)
+    asked = Promotion(
+        run_id=run_id,
+        target=target,
+        mode=request.mode,
+        generate=settings.enable_openhands_test_generation,
+        generation_required=settings.openhands.required,
+        auto_fix=settings.auto_fix_linting,
+        coverage_goal=coverage_goal(rules),
+        model=settings.openhands.model or "",
+        scripted_model=is_scripted(settings.openhands.model or ""),
+        waivers=settings.waivers_given(),
+        staging_rules=applicable(rules_for(Target.STAGING, settings, specification), asks_performance=compared is not None)
+        if target is Target.PRODUCTION
+        else (),
+    )
+    return plan_promotion(asked, place.component, specification, rules), place
