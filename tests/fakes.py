@@ -48,6 +48,13 @@ class FakeTree:
         told = "\0".join(f"{path}={self.files.get(path)}" for path in sorted(paths))
         return hashlib.sha256(told.encode()).hexdigest()
 
+    def state(self, names: Collection[str]) -> dict[str, str]:
+        return {name: self.digest([name.removeprefix("file:")]) for name in names}
+
+    def changed_within(self, names: Collection[str], seconds: float) -> str:
+        del names, seconds
+        return ""
+
     def list_files(self) -> tuple[str, ...]:
         return tuple(sorted(self.files))
 
@@ -66,6 +73,12 @@ class FakeTree:
         if path in self.files:
             raise OutputError("something stands there already", where=path)
         self.files[path] = text
+
+    def replace(self, path: str, text: str) -> None:
+        self.files[path] = text
+
+    def remove(self, path: str) -> None:
+        self.files.pop(path, None)
 
     def keep(self, name: str, text: str) -> str:
         self.kept[name] = text
@@ -160,8 +173,8 @@ class FakeWriter:
         self.calls.append("submit")
         if self.error or self.brings is None:
             raise self.error or AgentUnavailableError("no model is set", next_step="set LLM_MODEL")
-        self.requests = {f"task-{request.module}": request for request in requests}
-        return {request.module: task for task, request in self.requests.items()}
+        self.requests |= {f"task-{request.module}": request for request in requests}
+        return {request.module: f"task-{request.module}" for request in requests}
 
     async def outcome(self, task_id: str) -> TaskOutcome:
         self.calls.append("outcome")
@@ -171,6 +184,30 @@ class FakeWriter:
 
     async def stop(self) -> None:
         self.calls.append("stop")
+
+
+class FakeHistory:
+    """What earlier runs have taught, as it is given; remembers what was learnt."""
+
+    def __init__(self, expected: Mapping[str, float] | None = None, rates: Mapping[str, float] | None = None) -> None:
+        self.expected, self.rates = dict(expected or {}), dict(rates or {})
+        self.learnt: list[tuple[str, float]] = []
+        self.verdicts: list[tuple[str, bool]] = []
+
+    def expected_ms(self, name: str) -> float | None:
+        return self.expected.get(name)
+
+    def learn(self, name: str, ms: float) -> None:
+        self.learnt.append((name, ms))
+
+    def failure_rate(self, gate: str) -> float:
+        return self.rates.get(gate, 0.5)
+
+    def learn_verdict(self, gate: str, *, red: bool) -> None:
+        self.verdicts.append((gate, red))
+
+    def keep(self) -> None:
+        """Keep nothing: it is in memory."""
 
 
 class Told:

@@ -108,6 +108,45 @@ class StoreError(Spec2prodError):
     exit_code = ExitCode.COULD_NOT_ASK
 
 
+class StoreLayoutError(StoreError):
+    """The database was made by another version of spec2prod, in a layout that this one does not know."""
+
+    slug = "store-layout"
+
+
+class StepClashError(Spec2prodError):
+    """Two different questions were asked under one name of a step: a bug of spec2prod, told before it mixes up their answers."""
+
+    slug = "step-clash"
+    exit_code = ExitCode.COULD_NOT_ASK
+
+
+class TakenOverError(Spec2prodError):
+    """Another process has taken up this run, and goes on with it."""
+
+    slug = "taken-over"
+    exit_code = ExitCode.COULD_NOT_ASK
+
+
+class ComponentBusyError(Spec2prodError):
+    """Another run of the same component is going on, and was not to be waited for."""
+
+    slug = "component-busy"
+    exit_code = ExitCode.COULD_NOT_ASK
+
+
+class RunNotFoundError(Spec2prodError):
+    """No run has that ID, or several begin with it; the message lists what is near."""
+
+    slug = "run-not-found"
+
+
+class RunChangedError(Spec2prodError):
+    """A run cannot be gone on with: what it began with has changed since."""
+
+    slug = "run-changed"
+
+
 class InterruptedRunError(Spec2prodError):
     """The user stopped the run."""
 

@@ -98,3 +98,13 @@ def test_a_listing_changes_with_the_names_and_not_with_what_tools_leave_behind(p
     assert before["gone"] == ABSENT
     (project / "c.py").touch()
     assert digests.listings(["."]) != {".": before["."]}
+
+
+def test_only_what_an_import_could_mean_changes_the_importables(project: Path) -> None:
+    digests = Digests(project, _later)
+    before = digests.importables(["."])
+    (project / "NOTES.md").touch()
+    (project / "workflow_report_a.json").touch()
+    assert digests.importables(["."]) == before
+    (project / "package").mkdir()
+    assert digests.importables(["."]) != before

@@ -46,6 +46,8 @@ def test_a_checkers_own_file_comes_before_pyproject(tmp_path: Path) -> None:
         },
     )
     assert checker_table(root, "pyright") == {"ignore": ["b"]}
+    write(root, {"ty.toml": '[rules]\nall = "ignore"\n'})
+    assert checker_table(root, "ty") == {"rules": {"all": "ignore"}}
     assert checker_table(root, "mypy") == {"ignore_errors": False, "overrides": [{"module": ["a.*", "b"], "ignore_errors": True}]}
     write(root, {"pyrightconfig.json": "{", "mypy.ini": "[mypy\n"})
     assert checker_table(root, "pyright") == {"ignore": ["a"]}

@@ -32,12 +32,13 @@ class FakeBuilder:
 
     meanwhile: Callable[[], None] = lambda: None
     built: int = 0
+    artifact: Artifact = ARTIFACT
 
     async def build(self, component: Component) -> Artifact:
         del component
         self.built += 1
         self.meanwhile()
-        return ARTIFACT
+        return self.artifact
 
 
 @dataclass
@@ -265,3 +266,20 @@ def test_people_let_it_pass_for_this_digest() -> None:
         house = House(ProductionRules(soak_days=0, attestations=("monitoring",)))
         house.word = Word((replace(said, digest=digest),))
         assert house.run(Target.PRODUCTION).exit_code is code
+
+
+def test_what_a_wheel_says_of_its_version_is_in_the_report() -> None:
+    house = House()
+    house.builder.artifact = replace(ARTIFACT, note="the project's version is dynamic")
+    assert stage(house.run(), Stage.STAGING_DEPLOYMENT).outputs["version_note"] == "the project's version is dynamic"
+    assert "version_note" not in stage(House().run(), Stage.STAGING_DEPLOYMENT).outputs
+
+
+def test_a_release_that_its_time_limit_stopped_has_the_exit_code_of_time_limits() -> None:
+    def hang(tree: FakeTree) -> None:
+        del tree
+        raise TimeoutError
+
+    run = House(meanwhile=hang).run()
+    assert run.exit_code is ExitCode.TIME_LIMIT
+    assert "stopped at its time limit of 600 s" in str(stage(run, Stage.STAGING_DEPLOYMENT).errors)

@@ -81,6 +81,17 @@ async def test_a_component_outside_of_any_project_has_a_wheel_too(tmp_path: Path
     artifact = await built(root)
     assert artifact.version.startswith("0.0.0+")
     assert artifact.dependencies == ()
+    assert artifact.note == "pyproject.toml: project.version is not there: the wheel is 0.0.0 and the digest of what is in it"
+
+
+async def test_a_wheel_says_why_it_has_not_the_projects_version(tmp_path: Path) -> None:
+    dynamic = await built(project(tmp_path / "a", '[project]\nname = "shop"\ndynamic = ["version"]\n'))
+    stated = await built(project(tmp_path / "b"))
+    assert dynamic.version.startswith("0.0.0+")
+    assert dynamic.note == (
+        "the project's version is dynamic, and only its build backend can resolve it: the wheel is 0.0.0 and the digest of what is in it"
+    )
+    assert stated.note == ""
 
 
 @pytest.mark.parametrize(

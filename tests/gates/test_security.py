@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from spec2prod.domain.verdict import Measurement, Severity, Unanswered
 from spec2prod.gates.security import SecurityGate
+from spec2prod.workers.static_secrets import LARGEST_OTHER_BYTES, pieces
 
 if TYPE_CHECKING:
     from tests.gates.conftest import Ask, Make
@@ -80,3 +85,37 @@ def test_no_file_is_no_answer(make: Make, ask: Ask) -> None:
     (answer,), _ = ask(GATE, make({"src/pkg/one.py": ""}), ["tests/test_other.py"])
     assert isinstance(answer, Unanswered)
     assert answer.reason == "no file was scanned"
+
+
+def test_a_secret_behind_megabytes_of_data_is_found_at_its_line(make: Make, ask: Ask) -> None:
+    lines = 60
+    padding = (" " * 100_000 + "\n") * lines  # cheap to look through: no word stands in it
+    component = make({"src/pkg/one.py": "", "src/pkg/data.csv": f"{padding}key,{CLOUD_KEY}\n"})
+    (answer,), _ = ask(GATE, component)
+    assert isinstance(answer, Measurement)
+    assert [each.address for each in answer.findings] == [f"src/pkg/data.csv:{lines + 1}"]
+
+
+def test_a_text_too_large_to_look_through_leaves_the_question_open_and_is_named(make: Make, ask: Ask) -> None:
+    component = make({"src/pkg/one.py": "", "src/pkg/huge.csv": "", "src/pkg/weights.bin": "", "src/pkg/a.env": f"K={CLOUD_KEY}\n"})
+    (component.root / "src/pkg/huge.csv").write_bytes(b" " * (LARGEST_OTHER_BYTES + 1))
+    (component.root / "src/pkg/weights.bin").write_bytes(b"\0" * (LARGEST_OTHER_BYTES + 1))  # no text
+    (answer,), _ = ask(GATE, component)
+    assert isinstance(answer, Unanswered)
+    assert answer.reason == (
+        "secrets could not be looked for: src/pkg/huge.csv: larger than 16 MiB, the most that is looked through; "
+        "move such data out of the component's folder; 1 secret found, the first in src/pkg/a.env:1"
+    )
+
+
+@given(st.lists(st.text("ab ", max_size=40), min_size=1, max_size=12), st.integers(4, 60))
+def test_whatever_is_shorter_than_the_overlap_stands_whole_in_a_piece_and_at_its_line(lines: list[str], size: int) -> None:
+    overlap = size // 2
+    told: dict[int, list[str]] = {}
+    for before, piece in pieces(io.BytesIO("\n".join(lines).encode()), size, overlap):
+        for number, part in enumerate(piece.decode().split("\n"), start=before):
+            told.setdefault(number, []).append(part)
+    for number, line in enumerate(lines):
+        windows = {line[start : start + overlap] for start in range(len(line))}
+        assert all(any(window in part for part in told[number]) for window in windows)
+    assert not any(part for number, parts in told.items() if number >= len(lines) for part in parts)

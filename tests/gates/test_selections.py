@@ -46,7 +46,21 @@ CHECKERS: list[tuple[str, Mapping[str, object], bool]] = [
     ("mypy", {"overrides": [{"module": "sums.*", "ignore_errors": True}]}, True),
     ("mypy", {"overrides": [{"module": ["a", "sums.more"], "ignore_errors": True}]}, True),
     ("mypy", {"overrides": [{"module": "sums.*"}, {"module": "a", "ignore_errors": True}]}, False),
-    ("ty", {"ignore": ["**"]}, False),
+    # each of these was tried with ty 0.0.105
+    ("ty", {}, False),
+    ("ty", {"rules": {"all": "ignore"}}, True),
+    ("ty", {"rules": {"all": "warn"}}, False),
+    ("ty", {"rules": {"all": "ignore", "unresolved-reference": "error"}}, False),
+    ("ty", {"rules": {"unresolved-reference": "ignore"}}, False),
+    ("ty", {"overrides": [{"include": ["src"], "rules": {"all": "ignore"}}]}, True),
+    ("ty", {"overrides": [{"include": ["src/sums/*.py"], "rules": {"all": "ignore"}}]}, True),
+    ("ty", {"overrides": [{"include": ["**/sums"], "rules": {"all": "ignore"}}]}, True),
+    ("ty", {"overrides": [{"include": ["sums"], "rules": {"all": "ignore"}}]}, False),
+    ("ty", {"overrides": [{"include": ["src/**"], "exclude": ["src/sums/more.py"], "rules": {"all": "ignore"}}]}, False),
+    ("ty", {"rules": {"all": "ignore"}, "overrides": [{"include": ["src"], "rules": {"all": "error"}}]}, False),
+    ("ty", {"rules": {"division-by-zero": "error"}, "overrides": [{"include": ["src"], "rules": {"all": "ignore"}}]}, True),
+    ("ty", {"src": {"exclude": ["src"]}}, False),  # a file that is named is checked all the same
+    ("ty", {"rules": "ignore", "overrides": {"include": 1}}, False),
 ]
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -57,6 +58,22 @@ def test_a_recorded_answer_is_read() -> None:
         ("flask==0.5", "PYSEC-2018-66", "no fixed version"),
         ("flask==0.5", "PYSEC-2019-179", "fixed in 1.0 (also CVE-2019-1010083, GHSA-5wv5-4vpf-pj6m)"),
     ]
+
+
+def test_it_is_said_in_words_that_spec2prods_own_environment_was_audited_in_place_of_a_projects() -> None:
+    ours = dataclasses.replace(COMPONENT, root=Path("/project"), interpreter=GATE.interpreter)
+    (answer,) = GATE.read(ours, ended(RECORDED))
+    assert isinstance(answer, Measurement)
+    said = ", in the environment that spec2prod itself is installed in: the project has none of its own (.venv)"
+    assert answer.summary == "2 known in 2 packages, 1 could not be audited" + said
+
+
+def test_a_project_whose_own_environment_holds_spec2prod_is_audited_as_its_own() -> None:
+    own = Path("/project/.venv/bin/python")
+    gate = dataclasses.replace(GATE, interpreter=own)
+    (answer,) = gate.read(dataclasses.replace(COMPONENT, root=Path("/project"), interpreter=own), ended(RECORDED))
+    assert isinstance(answer, Measurement)
+    assert answer.summary == "2 known in 2 packages, 1 could not be audited"
 
 
 def test_an_index_that_knows_no_package_has_audited_nothing_though_it_says_no_error() -> None:

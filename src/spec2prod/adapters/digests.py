@@ -16,7 +16,7 @@ import os
 import stat
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 ABSENT, FOLDER, OTHER, UNREADABLE = "absent", "folder", "other", "unreadable"
@@ -55,7 +55,11 @@ class Digests:
 
     def listings(self, folders: Iterable[str]) -> dict[str, str]:
         """Return the SHA-256 over the names in each folder, without caches and version control; `absent` where there is no folder."""
-        return {folder: self._listing(folder) for folder in folders}
+        return {folder: self._listing(folder, is_told) for folder in folders}
+
+    def importables(self, folders: Iterable[str]) -> dict[str, str]:
+        """Return the SHA-256 over the names in each folder that an import could mean: folders, modules, extensions."""
+        return {folder: self._listing(folder, is_importable) for folder in folders}
 
     def save(self) -> None:
         """Remember what was learnt, for the next process; `.spec2prod` is not made for it."""
@@ -110,14 +114,14 @@ class Digests:
             self._entries().pop(path, None)
         return digest
 
-    def _listing(self, folder: str) -> str:
+    def _listing(self, folder: str, counts: Callable[[str], bool]) -> str:
         try:
             names = os.listdir(os.path.join(self._root, folder))
         except (FileNotFoundError, NotADirectoryError):
             return ABSENT
         except OSError:
             return UNREADABLE
-        return hashlib.sha256(b"\0".join(sorted(os.fsencode(name) for name in told_names(names)))).hexdigest()
+        return hashlib.sha256(b"\0".join(sorted(os.fsencode(name) for name in names if counts(name)))).hexdigest()
 
     def _entries(self) -> dict[str, tuple[_Stat, str]]:
         if self._known is None:
@@ -125,9 +129,19 @@ class Digests:
         return self._known
 
 
-def told_names(names: Collection[str]) -> list[str]:
-    """Return the names in a folder that somebody put there."""
-    return [name for name in names if name not in UNTOLD and not name.endswith((".pyc", ".egg-info", ".part", ".tmp", "~", ".swp"))]
+def is_told(name: str) -> bool:
+    """Whether somebody put a name into a folder, and no tool's cache, no editor and no report of ours."""
+    return name not in UNTOLD and not name.endswith((".pyc", ".egg-info", ".part", ".tmp", "~", ".swp")) and not is_report(name)
+
+
+def is_importable(name: str) -> bool:
+    """Whether an import could mean a name."""
+    return is_told(name) and ("." not in name or name.endswith((".py", ".pyi", ".so", ".pyd")))
+
+
+def is_report(name: str) -> bool:
+    """Whether a name is that of a run's report: it changes with every run, and no question is about it."""
+    return name.startswith("workflow_report_") and name.endswith(".json")
 
 
 def _signature(told: os.stat_result) -> _Stat:

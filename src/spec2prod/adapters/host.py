@@ -2,7 +2,8 @@
 
 Each command gets its own session, its own scratch folder (which is also its `TMPDIR`), a closed stdin and a small
 environment. When it ends, however it ends, the whole family is killed before the leader is reaped: its process
-group, and whoever left the group but still carries the command's mark in the environment.
+group, and whoever left the group but still carries the command's mark in the environment. Should *we* be killed, a small
+process (watcher.py), started with the first command, does the same for all of them.
 
 What is measured: CPU time is `wait4`'s of that very child, with the descendants it waited for; commands beside it
 do not leak in. Peak memory is that of the largest process of the family. The kernel lets a child inherit *our* peak
@@ -13,6 +14,7 @@ through `exec`, so `ru_maxrss` counts only where it is above ours; below it, the
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import os
 import resource
@@ -21,6 +23,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Collection, Iterator
@@ -40,6 +43,7 @@ COULD_NOT_START = 126  # the shells' word for "found, but could not be run"
 LARGEST_ANSWER_BYTES = 256 * 1024 * 1024
 HEAD_BYTES = 4 * 1024 * 1024  # a type checker prints its answer: some 8,000 diagnostics fit
 TAIL_BYTES = 256 * 1024
+_WATCHER = Path(__file__).with_name("watcher.py")
 _DRAIN_S = 2.0
 _LONGEST_PAUSE_S = 0.1
 _MAXRSS_PER_MIB = 1024 * 1024 if sys.platform == "darwin" else 1024
@@ -91,7 +95,7 @@ class ProcessHost:
         temporary = scratch / "tmp"
         temporary.mkdir()
         env = {name: os.environ[name] for name in self._keep if name in os.environ}
-        env |= {"TMPDIR": str(temporary), MARK: ":".join(filter(None, (os.environ.get(MARK), mark)))}
+        env |= {"TMPDIR": str(temporary), MARK: ":".join(filter(None, (os.environ.get(MARK), _watch().mark, mark)))}
         env |= {name: _fill(value, scratch) for name, value in command.env.items()}
         return subprocess.Popen(
             [_fill(part, scratch) for part in command.argv],
@@ -282,7 +286,48 @@ async def _drained(*outputs: KeptOutput) -> None:
 
 
 def _scratch_folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="spec2prod-")).resolve()
+    return Path(tempfile.mkdtemp(prefix="command-", dir=_watch().folder))
+
+
+class _Watch:
+    """What survives this process if it is killed, and clears up after it: its commands carry `mark`, their files lie in `folder`."""
+
+    def __init__(self) -> None:
+        self.owner = os.getpid()
+        self.mark = uuid.uuid4().hex
+        self.folder = Path(tempfile.mkdtemp(prefix="spec2prod-")).resolve()
+        packages = str(Path(psutil.__file__).parents[1])
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_WATCHER), self.mark, str(self.folder), packages],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+        )
+        atexit.register(self.farewell)
+
+    def farewell(self) -> None:
+        """Tell the watcher that all is in order, and take the folder away: this process has left nothing running."""
+        if self.owner != os.getpid():  # a fork of ours; the watcher is not its
+            return
+        with contextlib.suppress(OSError):
+            self._process.stdin.write(b"\n")  # type: ignore[union-attr]  # it was asked to be a pipe
+            self._process.stdin.close()  # type: ignore[union-attr]  # as above
+        self._process.returncode = 0  # it ends by itself, and nobody needs to wait for that
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+_watches: dict[int, _Watch] = {}
+_watching = threading.Lock()
+
+
+def _watch() -> _Watch:
+    """Return this process's watcher, started with its first command."""
+    with _watching:
+        if os.getpid() not in _watches:
+            _watches[os.getpid()] = _Watch()
+        return _watches[os.getpid()]
 
 
 def _not_started(command: Command, error: FileNotFoundError) -> Completed:

@@ -98,7 +98,17 @@ def checker_table(root: Path, checker: str) -> Mapping[str, object]:
     stated = table if isinstance(table, dict) else {}
     if checker == "mypy":
         return _ini(root / "mypy.ini") or _ini(root / ".mypy.ini") or stated
+    if checker == "ty":
+        return _toml(root / "ty.toml") or stated
     return _json(root / "pyrightconfig.json") or stated if checker in {"pyright", "basedpyright"} else stated
+
+
+def _toml(file: Path) -> Mapping[str, object]:
+    """Return ty's own file, whose whole is the table."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
 
 
 def _ini(file: Path) -> Mapping[str, object]:

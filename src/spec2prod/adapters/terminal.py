@@ -21,6 +21,7 @@ from spec2prod.application.ports import Event
 from spec2prod.domain.candidate import Candidate, CandidateVerdict, TaskStatus
 from spec2prod.domain.plan import Stage
 from spec2prod.domain.run import Refusal, Run, StageResult
+from spec2prod.domain.schedule_simulation import NOTHING
 from spec2prod.domain.verdict import Finding, Judgement, Measurement, Verdict
 
 STYLES = {
@@ -64,6 +65,8 @@ class Progress:
     def tell(self, event: Event) -> None:
         """Write one line."""
         self._note(event)
+        if event.kind == "stopped" and self._status is not None:
+            self._status.stop()  # nothing follows, and the cursor must come back
         at, told = f"{event.at_ms / _SECOND:7.1f} s", _limits(event.text)
         if self._console.is_terminal:
             line = Text.assemble((at, "dim"), "  ", _sign(event.verdict), " ", told)
@@ -170,6 +173,8 @@ def _stages_without_gates(run: Run, console: Console) -> None:
             _say(console, Text.assemble(_worded(result.verdict), f" {result.stage}"))
             for error in (*result.errors, *_delivered(result)):
                 _say(console, Text(f"  {error}"))
+    for clause in run.plan.left_out:
+        _say(console, Text.assemble(("· not asked", "dim"), f" {clause}"))
     for stage, reason in run.not_run.items():
         _say(console, Text.assemble(("· not run", "dim"), f" {stage}: {reason}"))
 
@@ -224,6 +229,17 @@ def _timing(run: Run, console: Console) -> None:
     if run.savings_ms >= 1:
         told += f"; {_duration(run.savings_ms)} saved by running stages beside one another"
     _say(console, Text(told + "."))
+    schedule = run.schedule
+    if schedule.path:
+        path = " → ".join(_short(each.name) for each in schedule.path)
+        waited = "".join(f"; idle {each.resource} slots waited most for {_short(each.waited_for)}" for each in [idle for idle in schedule.idle if idle.waited_for != NOTHING][:1])
+        _say(console, Text(f"Critical path: {path}; no order could end before {_duration(schedule.lower_bound_ms)}{waited}."))
+
+
+def _short(name: str) -> str:
+    """Shorten `agent:src/a/b.py` to `agent: b.py`."""
+    what, colon, path = str(name).partition(":")
+    return f"{what}: {path.rpartition('/')[2]}" if colon else what
 
 
 def _next_steps(run: Run, console: Console) -> None:

@@ -5,16 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import itertools
 import os
 import re
 import shutil
+import stat
+import time
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from typing import Protocol, runtime_checkable
 
+from spec2prod.domain.question import FILE, IMPORTABLES, LISTING
 from spec2prod.errors import OutputError, UsageError
 
 STATE = ".spec2prod"
+_ABSENT = "absent"
+_DIGITS = 64  # of a SHA-256 in hex; words such as `absent` are shorter
+_TICK_S = 0.05  # files are stamped by a coarser clock than time.time
 _SKIPPED = frozenset(
     {".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".nox", ".eggs", STATE}
     | {".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis"}
@@ -25,14 +33,36 @@ _MARKERS = ("pyvenv.cfg", "CACHEDIR.TAG")
 _CACHE_TAG = f"Signature: {hashlib.md5(b'.IsCacheDirectory', usedforsecurity=False).hexdigest()}\n# Made by spec2prod: may be deleted.\n"
 
 
+class FileDigests(Protocol):
+    """Digests of files and listings, which may be remembered from earlier processes."""
+
+    def of(self, paths: Iterable[str]) -> Mapping[str, str]:
+        """Return the SHA-256 (hex) of each file's content, or a word for what has none."""
+        ...
+
+    def listings(self, folders: Iterable[str]) -> Mapping[str, str]:
+        """Return a digest of the names in each folder."""
+        ...
+
+    def importables(self, folders: Iterable[str]) -> Mapping[str, str]:
+        """Return a digest of the names in each folder that an import could mean."""
+        ...
+
+
 class ProjectTree:
     """A project's folder, with this run's own folder `.spec2prod/runs/<run id>/` in it."""
 
-    def __init__(self, root: Path, run_id: str) -> None:
-        """Take the project's folder, and the run's ID, which names the run's folder; nothing is written yet."""
+    def __init__(self, root: Path, run_id: str, digesting: Callable[[Path], FileDigests] | None = None) -> None:
+        """Take the project's folder, and the run's ID, which names the run's folder; nothing is written yet.
+
+        `digesting` gives what knows the digests of a folder's files; without it every file is read each time.
+        """
         self._root = root.resolve() if ".." in root.parts else root.absolute()
         self._real = self._root.resolve()
         self._run_id = _safe(run_id)
+        self._copied: set[Path] = set()
+        self._digesting = digesting or EveryFile
+        self._digests = self._digesting(self._root)
 
     @property
     def root(self) -> Path:
@@ -55,11 +85,36 @@ class ProjectTree:
     def digest(self, paths: Collection[str]) -> str:
         """Return the SHA-256 (hex) over names and contents of the given paths; absent ones count as absent."""
         total = hashlib.sha256()
-        for path, file in sorted({PurePosixPath(path).as_posix(): self._inside(path) for path in paths}.items()):
-            content = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "absent"
-            name = os.fsencode(path)
+        inside = {PurePosixPath(path).as_posix(): self._inside(path) for path in paths}
+        digests = self._digests.of(inside)
+        for path in sorted(inside):
+            content, name = digests[path] if len(digests[path]) == _DIGITS else _ABSENT, os.fsencode(path)
             total.update(b"%d:%b=%b\n" % (len(name), name, content.encode()))
         return total.hexdigest()
+
+    def state(self, names: Collection[str]) -> dict[str, str]:
+        """Return the digest of each named input; paths outside the project are absolute, and may be asked about."""
+        kinds = ((FILE, self._digests.of), (LISTING, self._digests.listings), (IMPORTABLES, self._digests.importables))
+        told: dict[str, str] = {}
+        for kind, ask in kinds:
+            paths = [name.removeprefix(kind) for name in names if name.startswith(kind)]
+            told |= {kind + path: digest for path, digest in ask(paths).items()}
+        return told
+
+    def changed_within(self, names: Collection[str], seconds: float) -> str:
+        """Return one of these inputs' files that was written in the last `seconds`, empty where none was."""
+        since = (time.time() - seconds - _TICK_S) * 1e9
+        for path in (name.removeprefix(FILE) for name in names if name.startswith(FILE)):
+            with contextlib.suppress(OSError, ValueError):  # what is not there has not been written
+                told = (self._root / path).stat()
+                if max(told.st_mtime_ns, told.st_ctime_ns) > since:
+                    return path
+        return ""
+
+    def remember(self) -> None:
+        """Remember the digests for the next process."""
+        if isinstance(self._digests, _Remembering):
+            self._digests.save()
 
     def read(self, path: str) -> str | None:
         """Return a file's text (undecodable bytes replaced), None where there is no such file."""
@@ -71,7 +126,10 @@ class ProjectTree:
         return os.path.lexists(self._inside(path))
 
     async def copy(self, name: str) -> ProjectTree:
-        """Return an isolated copy under the run's folder, made of real copies: no file is shared with the project."""
+        """Return an isolated copy under the run's folder, made of real copies: no file is shared with the project.
+
+        A copy of that name that an earlier attempt at this run left is made anew in its place: a step's question names its folder.
+        """
         return await asyncio.to_thread(self._copy, name)
 
     def write_new(self, path: str, text: str) -> None:
@@ -86,6 +144,26 @@ class ProjectTree:
             with _temporary(file, text) as whole:
                 _publish(whole, file, path)
             _sync_folder(file.parent)
+
+    def replace(self, path: str, text: str) -> None:
+        """Write a file, replacing what stood there: whole or not at all. Its mode stays; of a link, what it leads to is written.
+
+        Raises:
+            OutputError: where it cannot be written.
+        """
+        file = self._inside(path).resolve()
+        mode = file.stat().st_mode if file.exists() else None
+        write_atomic(file, text, mode=mode)
+
+    def remove(self, path: str) -> None:
+        """Take a file away, if it is there.
+
+        Raises:
+            OutputError: where it cannot be taken away.
+        """
+        file = self._inside(path)
+        with _told_as_output(path):
+            file.unlink(missing_ok=True)
 
     def keep(self, name: str, text: str) -> str:
         """Keep a text in the run's own folder, replacing one of the same name; return its path relative to the project."""
@@ -127,7 +205,7 @@ class ProjectTree:
 
     def _copy(self, name: str) -> ProjectTree:
         with _told_as_output(name):
-            target = _fresh_folder(self.make_run_folder() / "workspaces", _safe(name))
+            target = self._workspace(_safe(name))
             for path in self._walk(self._root):
                 place = target / path.relative_to(self._root)
                 place.parent.mkdir(parents=True, exist_ok=True)
@@ -136,7 +214,18 @@ class ProjectTree:
                     place.symlink_to(os.path.relpath(path.resolve(), path.parent.resolve()), target_is_directory=path.is_dir())
                 else:
                     shutil.copy2(path, place)
-        return ProjectTree(target, self._run_id)
+        return ProjectTree(target, self._run_id, self._digesting)
+
+    def _workspace(self, name: str) -> Path:
+        """Make the first folder of that name, or `name-2` and so on, that this attempt has not made yet."""
+        parent = self.make_run_folder() / "workspaces"
+        names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+        folder = next(folder for folder in (parent / each for each in names) if folder not in self._copied)
+        self._copied.add(folder)
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        return folder
 
     def make_run_folder(self) -> Path:
         """Make the run's folder, and mark what is above it as nobody's to keep: neither backups nor git.
@@ -152,8 +241,37 @@ class ProjectTree:
         return self.run_folder
 
 
-def write_atomic(path: Path, text: str) -> None:
-    """Write a text as UTF-8, replacing what stood there: whole or not at all.
+@runtime_checkable
+class _Remembering(Protocol):
+    def save(self) -> None: ...
+
+
+class EveryFile:
+    """Digests that are made by reading: nothing is remembered."""
+
+    def __init__(self, root: Path) -> None:
+        """Take the folder that relative paths start from."""
+        self._root = root
+
+    def of(self, paths: Iterable[str]) -> dict[str, str]:
+        """Return the SHA-256 (hex) of each file's content; `absent` where there is no file."""
+        files = {path: self._root / path for path in paths}
+        return {path: hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else _ABSENT for path, file in files.items()}
+
+    def listings(self, folders: Iterable[str]) -> dict[str, str]:
+        """Return a digest of the names in each folder."""
+        places = {folder: self._root / folder for folder in folders}
+        return {folder: _names_in(place) if place.is_dir() else _ABSENT for folder, place in places.items()}
+
+    importables = listings
+
+
+def _names_in(folder: Path) -> str:
+    return hashlib.sha256("\0".join(sorted(each.name for each in folder.iterdir())).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def write_atomic(path: Path, text: str, *, mode: int | None = None) -> None:
+    """Write a text as UTF-8, replacing what stood there: whole or not at all; `mode` is the file's (default: a new file's).
 
     Raises:
         OutputError: where it cannot be written.
@@ -161,6 +279,8 @@ def write_atomic(path: Path, text: str) -> None:
     with _told_as_output(str(path)):
         path.parent.mkdir(parents=True, exist_ok=True)
         with _temporary(path, text) as whole:
+            if mode is not None:
+                whole.chmod(stat.S_IMODE(mode))
             whole.replace(path)
         _sync_folder(path.parent)
 
@@ -177,16 +297,39 @@ def _told_as_output(where: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _temporary(beside: Path, text: str) -> Iterator[Path]:
-    """Give a complete, synced temporary file in the same folder, with the mode that a plain new file has."""
+    """Give a complete, synced temporary file in the same folder, with the mode that a plain new file has.
+
+    Where the system can (Linux), it gets its name only when it is complete: a process that is killed while it writes leaves nothing.
+    """
     path = beside.parent / f".{uuid.uuid4().hex}.tmp"
     try:
-        with path.open("xb") as file:
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
+        if not _written_without_a_name(path, text.encode()):
+            with path.open("xb") as file:
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
         yield path
     finally:
         path.unlink(missing_ok=True)
+
+
+def _written_without_a_name(path: Path, content: bytes) -> bool:
+    """Write a file that has no name until it is complete; return whether this system can."""
+    if not hasattr(os, "O_TMPFILE"):
+        return False
+    try:
+        descriptor = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY, 0o666)
+    except OSError:  # NFS and others cannot; what else is wrong with the folder, the plain way tells
+        return False
+    with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+        try:
+            os.link(f"/proc/self/fd/{file.fileno()}", path, follow_symlinks=True)
+        except OSError:
+            return False
+    return True
 
 
 def _publish(whole: Path, file: Path, where: str) -> None:
@@ -218,20 +361,6 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _fresh_folder(parent: Path, name: str) -> Path:
-    """Make a folder that did not exist: `name`, else `name-2` and so on."""
-    parent.mkdir(parents=True, exist_ok=True)
-    number = 1
-    while True:
-        folder = parent / (name if number == 1 else f"{name}-{number}")
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            number += 1
-        else:
-            return folder
 
 
 def _safe(name: str) -> str:

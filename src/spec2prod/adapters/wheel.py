@@ -34,6 +34,7 @@ _BORN = (1980, 1, 1, 0, 0, 0)  # the earliest time that a ZIP file can tell
 _MODE = 0o100644 << 16  # a plain file; what git and umask made of the modes is left out
 _COMPILED = (".so", ".pyd", ".dylib", ".dll")
 _WHERE = "pyproject.toml: project"
+_NO_VERSION = "0.0.0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,8 @@ class WheelBuilder:
 
     def _built(self, component: Component) -> Artifact:
         files = contents(component, self._tree)
-        metadata = metadata_of(component, _pyproject(self._tree), fingerprint(files))
+        project = _pyproject(self._tree)
+        metadata = metadata_of(component, project, fingerprint(files))
         data = wheel_bytes(files, metadata)
         said = self._tree.root / self._tree.keep("dist/METADATA", metadata.text())
         path = said.with_name(f"{metadata.stem}-py3-none-any.whl")
@@ -92,6 +94,7 @@ class WheelBuilder:
             path=path,
             modules=tuple(component.dotted(each) for each in component.modules if not each.endswith("__main__.py")),
             dependencies=metadata.dependencies,
+            note=version_note(project),
         )
 
 
@@ -126,10 +129,23 @@ def metadata_of(component: Component, project: Mapping[str, Any], digest: str) -
         raise DeliveryError("must be a list of requirements", where=f"{_WHERE}.dependencies", next_step='write ["httpx>=0.28"]')
     return Metadata(
         name=re.sub(r"[^A-Za-z0-9]+", "-", component.name).strip("-") or "component",
-        version=_version(str(project.get("version", "0.0.0")), digest[:SHORT]),
+        version=_version(str(project.get("version", _NO_VERSION)), digest[:SHORT]),
         requires_python=_specifier(str(project.get("requires-python", ""))),
         dependencies=tuple(sorted(_requirement(str(each)) for each in dependencies)),
     )
+
+
+def version_note(project: Mapping[str, Any]) -> str:
+    """Say why a wheel's version is not the project's own; empty where it is.
+
+    A dynamic version is what the project's build backend makes of a tag, a file or code; it is run by nobody here, and not guessed at.
+    """
+    if "version" in project:
+        return ""
+    stated = project.get("dynamic")
+    is_dynamic = isinstance(stated, list) and "version" in stated
+    why = "the project's version is dynamic, and only its build backend can resolve it" if is_dynamic else f"{_WHERE}.version is not there"
+    return f"{why}: the wheel is {_NO_VERSION} and the digest of what is in it"
 
 
 def wheel_bytes(files: Mapping[str, bytes], metadata: Metadata) -> bytes:

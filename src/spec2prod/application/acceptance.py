@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from spec2prod.application.session import with_tests
+from spec2prod.application.session import Measured, digest_of, mending, with_tests
 from spec2prod.domain.candidate import Candidate, CandidateVerdict, TaskOutcome
 from spec2prod.domain.plan import Stage
 from spec2prod.domain.run import StageResult
@@ -94,8 +94,11 @@ class Acceptance:
         there.write_new(outcome.test_file, text)
         component = dataclasses.replace(self.session.component, root=there.root, tests=(outcome.test_file,))
         command = ports.suite.candidate(component, outcome.test_file, backwards=backwards)
-        step = ports.journal.step(f"{Stage.ACCEPTANCE}:{outcome.task_id}:{order}", ports.host.run, command)
-        completed = await self.session.timed(Stage.ACCEPTANCE, f"{order}:{outcome.test_file}", step)
+        measured = Measured(there, self.session.scope(ports.suite, component))
+        step = f"{Stage.ACCEPTANCE}:{order} {outcome.task_id}:{measured.digest[:12]}"
+        completed, _ = await self.session.timed(
+            Stage.ACCEPTANCE, f"{order}:{outcome.test_file}", self.session.tool(step, command, measured)
+        )
         return ports.suite.report(component, completed)
 
     def _earns_its_place(self, outcome: TaskOutcome, test: Screened, forward: SuiteReport, backward: SuiteReport) -> bool:
@@ -131,7 +134,7 @@ class Acceptance:
         there = await self.session.ports.tree.copy(f"gates-{outcome.test_file}")
         there.write_new(outcome.test_file, without(text, rejected) if rejected else text)
         component = dataclasses.replace(with_tests(self.session.component, [outcome.test_file]), root=there.root)
-        await self._mended(outcome, component)
+        await self._mended(outcome, there, component)
         measured: dict[str, Measurement] = {}
         for gate in self._gates_on_tests():
             completed = await self.session.run(Stage.ACCEPTANCE, gate, there, component, [outcome.test_file])
@@ -143,10 +146,14 @@ class Acceptance:
             return
         self.proposals.append(Proposal(outcome=outcome, text=there.read(outcome.test_file) or "", measured=measured))
 
-    async def _mended(self, outcome: TaskOutcome, component: Component) -> None:
-        ports = self.session.ports
-        command = ports.linter.fix(component, [outcome.test_file])
-        await ports.journal.step(f"{Stage.ACCEPTANCE}:{outcome.task_id}:fix", ports.host.run, command)
+    async def _mended(self, outcome: TaskOutcome, there: Tree, component: Component) -> None:
+        """Have the linter mend the file in its copy. The step's value is the mended text: a replay starts no linter."""
+        file, linter = outcome.test_file, self.session.ports.linter
+        step = f"{Stage.ACCEPTANCE}:fix {outcome.task_id}:{digest_of(there.read(file))}"
+        fix = mending(self.session.ports.host, there, [file])
+        mended = await self.session.ports.journal.step(step, fix, linter.fix(component, [file]))
+        for path, text in mended.texts.items():
+            there.replace(path, text)
 
     def _gates_on_tests(self) -> tuple[Gate, ...]:
         ruled = {rule.gate for rule in self.session.plan.rules}
@@ -174,19 +181,22 @@ class Acceptance:
         completed = await session.run(Stage.ACCEPTANCE, ports.suite, there, component)
         report = ports.suite.report(component, completed)
         if report.green:
-            return self._write(there, digest, partial(session.take, ports.suite, component, digest, completed))
+            return await self._write(there, digest, partial(session.take, ports.suite, component, digest, completed))
         culprits = sorted({case.file for case in report.cases if case.outcome in {"failed", "error"}} & set(files)) or files
         for file in culprits:
             self._withdraw(file, "suite", "together with the existing suite, " + (_objection(_failing(report)) or completed.ending()))
         self.proposals = [each for each in self.proposals if each.outcome.test_file not in culprits]
         return not self.proposals
 
-    def _write(self, there: Tree, digest: str, take: Callable[[], None]) -> bool:
+    async def _write(self, there: Tree, digest: str, take: Callable[[], None]) -> bool:
         """Write the confirmed files; the confirmation is the suite's evidence if the tree became what was confirmed."""
         session, tree = self.session, self.session.ports.tree
         for proposal in list(self.proposals):
+            text = there.read(proposal.outcome.test_file) or ""
+            if not tree.exists(proposal.outcome.test_file):
+                await session.ports.journal.intend(proposal.outcome.test_file, None, text)
             try:
-                tree.write_new(proposal.outcome.test_file, there.read(proposal.outcome.test_file) or "")
+                tree.write_new(proposal.outcome.test_file, text)
             except OutputError as error:
                 self._withdraw(proposal.outcome.test_file, "provenance", error.message)
                 self.proposals.remove(proposal)

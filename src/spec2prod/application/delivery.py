@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spec2prod.domain.plan import Stage, Target
@@ -46,9 +47,8 @@ class Releasing:
                 async with asyncio.timeout(TIME_LIMIT_S[target]):
                     return await work(delivery)
             except TimeoutError:
-                return _errored(
-                    stage, f"the release was stopped at its time limit of {TIME_LIMIT_S[target]:g} s; {target} is as it was before"
-                )
+                why = f"the release was stopped at its time limit of {TIME_LIMIT_S[target]:g} s; {target} is as it was before"
+                return replace(_errored(stage, why), timed_out=True)
             except DeliveryError as error:
                 return _errored(stage, f"{error}" + (f" (next: {error.next_step})" if error.next_step else ""))
 
@@ -63,7 +63,8 @@ class Releasing:
         if changed := self._changed():
             return _errored(stage, changed)
         self.artifact = artifact
-        self.session.tell("built", stage, f"built {artifact.path.name} ({artifact.digest[:SHORT]})")
+        note = f"; {artifact.note}" if artifact.note else ""
+        self.session.tell("built", stage, f"built {artifact.path.name} ({artifact.digest[:SHORT]}){note}")
         return await self._release(stage, Target.STAGING, delivery, artifact, ())
 
     async def _to_production(self, delivery: Delivery) -> StageResult:
@@ -167,7 +168,8 @@ def _held(target: Target, artifact: Artifact) -> Judgement:
 
 
 def _about(artifact: Artifact) -> dict[str, object]:
-    return {"digest": artifact.digest, "version": artifact.version, "wheel": str(artifact.path)}
+    note = {"version_note": artifact.note} if artifact.note else {}
+    return {"digest": artifact.digest, "version": artifact.version, "wheel": str(artifact.path), **note}
 
 
 def _outcome(deployment: Deployment, attempts: int) -> dict[str, object]:

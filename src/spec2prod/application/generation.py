@@ -6,15 +6,18 @@ import ast
 import asyncio
 from typing import TYPE_CHECKING
 
+from spec2prod.application.session import digest_of
 from spec2prod.domain.candidate import TaskOutcome, TaskStatus, TestRequest
 from spec2prod.domain.locate import new_test_file
 from spec2prod.domain.plan import Stage
 from spec2prod.domain.run import StageResult
 from spec2prod.domain.specification import render_spec
 from spec2prod.domain.verdict import Verdict
-from spec2prod.errors import Spec2prodError
+from spec2prod.errors import Spec2prodError, StepClashError, TakenOverError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from spec2prod.application.session import Outcomes, Session
 
 
@@ -32,6 +35,7 @@ class Generation:
         self.submission_ms = 0.0
         self.collection_ms = 0.0
         self.error: Spec2prodError | None = None
+        self._live: set[str] = set()
 
     async def run(self) -> None:
         """Submit one task a module, then hand on the results as each comes."""
@@ -40,6 +44,8 @@ class Generation:
             if self.requests:
                 async with self.session.stage(Stage.GENERATION):
                     await self._submit_and_collect()
+        except (StepClashError, TakenOverError):
+            raise
         except Spec2prodError as error:
             self.error = error
             self.session.tell("agent", Stage.GENERATION, f"not asked: {error}", Verdict.ERRORED)
@@ -48,7 +54,7 @@ class Generation:
 
     def result(self) -> StageResult:
         """Tell what was asked and what came. No file is no success, whatever the agent said."""
-        errors = [f"{each.module}: {each.reason}" for each in self.outcomes if each.status is not TaskStatus.DELIVERED]
+        errors = [_trouble(each) for each in self.outcomes if each.status is not TaskStatus.DELIVERED]
         if self.error:
             errors = [f"{self.error}" + (f" Next: {self.error.next_step}" if self.error.next_step else "")]
         return StageResult(
@@ -62,30 +68,55 @@ class Generation:
                 "cost_usd": sum(each.cost_usd for each in self.outcomes),
                 "model": self.session.plan.model,
                 "scripted_model": self.session.plan.scripted_model,
+                "answered_by": sorted({each.model for each in self.outcomes if each.model}),
+                "given_up": [f"{each.module}: {why}" for each in self.outcomes for why in each.tried],
+                "paused": [
+                    {"task": each.task_id, "module": each.module, "go_on": each.next_step} for each in self.outcomes if each.resumable
+                ],
             },
         )
 
     async def _submit_and_collect(self) -> None:
-        clock, journal, writer = self.session.ports.clock, self.session.ports.journal, self.session.ports.writer
+        clock, journal = self.session.ports.clock, self.session.ports.journal
         start = clock.elapsed_ms()
-        tasks = await self.session.timed(
-            Stage.GENERATION, "openhands_submission", journal.step("generation:submit", writer.submit, self.requests)
-        )
+        step = f"{Stage.GENERATION}:submit:{digest_of(self.requests)}"
+        tasks = await self.session.timed(Stage.GENERATION, "openhands_submission", journal.step(step, self._submit, self.requests))
         submitted = clock.elapsed_ms()
         self.submission_ms = submitted - start
         self.session.tell("agent", Stage.GENERATION, f"asked for tests of {', '.join(tasks)}")
         try:
             async with asyncio.TaskGroup() as group:
-                for module, task_id in tasks.items():
-                    group.create_task(self._collect(module, task_id))
+                for request in self._in_order_of_arrival(tasks):
+                    group.create_task(self._collect(request, tasks[request.module]))
         finally:
             self.collection_ms = clock.elapsed_ms() - submitted
 
-    async def _collect(self, module: str, task_id: str) -> None:
-        journal, writer = self.session.ports.journal, self.session.ports.writer
-        outcome = await self.session.timed(
-            Stage.GENERATION, f"agent:{module}", journal.step(f"generation:outcome:{task_id}", writer.outcome, task_id)
+    async def _submit(self, requests: Sequence[TestRequest]) -> Mapping[str, str]:
+        tasks = dict(await self.session.ports.writer.submit(requests))
+        self._live.update(tasks.values())
+        return tasks
+
+    def _in_order_of_arrival(self, tasks: Mapping[str, str]) -> list[TestRequest]:
+        """Return the requests, those first that an earlier attempt saw answered, as they came: judging depends on the order."""
+        ended_at = self.session.ports.journal.ended_at
+        ended = {each.module: ended_at(_step_of(each, tasks[each.module])) for each in self.requests if each.module in tasks}
+        return sorted(
+            (each for each in self.requests if each.module in tasks),
+            key=lambda each: (ended[each.module] is None, ended[each.module] or 0.0),
         )
+
+    async def _outcome(self, request: TestRequest, task_id: str) -> TaskOutcome:
+        """Wait for one task; where an earlier attempt submitted it, it is handed over again, and found again under its ID."""
+        if task_id not in self._live:
+            await self._submit([request])
+        return await self.session.ports.writer.outcome(task_id)
+
+    async def _collect(self, request: TestRequest, task_id: str) -> None:
+        step = self.session.ports.journal.step(_step_of(request, task_id), self._outcome, request, task_id)
+        outcome = await self.session.timed(Stage.GENERATION, f"agent:{request.module}", step)
+        if outcome.resumable:
+            # A pause is no end: `spec2prod extend` may have gone on with it since it was recorded. Asking costs nothing.
+            outcome = await self._outcome(request, task_id)
         self.outcomes.append(outcome)
         self.arrived.put_nowait(outcome)
         self.session.tell("agent", Stage.GENERATION, _sentence(outcome))
@@ -99,6 +130,11 @@ class Generation:
         if any(each.text is not None for each in self.outcomes):
             return Verdict.WARNED
         return Verdict.ERRORED if TaskStatus.ERRORED in statuses else Verdict.FAILED
+
+
+def _step_of(request: TestRequest, task_id: str) -> str:
+    """Return the name of the step that waits for a task."""
+    return f"{Stage.GENERATION}:outcome:{task_id}:{digest_of(request)}"
 
 
 def requests_for(session: Session) -> tuple[TestRequest, ...]:
@@ -132,6 +168,11 @@ def _has_code(text: str) -> bool:
         return any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) for node in ast.walk(ast.parse(text)))
     except (SyntaxError, ValueError):
         return False
+
+
+def _trouble(outcome: TaskOutcome) -> str:
+    """Say why there is no file; of a paused task also how to go on."""
+    return f"{outcome.module}: {outcome.reason}" + (f" Next: {outcome.next_step}" if outcome.resumable else "")
 
 
 def _sentence(outcome: TaskOutcome) -> str:

@@ -11,12 +11,12 @@ from spec2prod.application.acceptance import Acceptance
 from spec2prod.application.delivery import STAGES, Releasing
 from spec2prod.application.generation import Generation
 from spec2prod.application.ports import Ports, in_one_process
-from spec2prod.application.session import Session
+from spec2prod.application.session import FailedFastError, Session, red_of
 from spec2prod.application.specification import specification_result
 from spec2prod.domain.plan import Mode, Plan, Stage
 from spec2prod.domain.run import Run, StageResult
 from spec2prod.domain.timeline import Span
-from spec2prod.domain.verdict import Judgement
+from spec2prod.domain.verdict import Judgement, Verdict
 
 
 async def run_plan(plan: Plan, ports: Ports, *, prelude: Sequence[Span] = ()) -> Run:
@@ -26,7 +26,10 @@ async def run_plan(plan: Plan, ports: Ports, *, prelude: Sequence[Span] = ()) ->
     """
     climb = Climb(plan, ports, prelude)
     try:
-        await climb.up()
+        try:
+            await climb.up()
+        except* FailedFastError as failed:
+            climb.failed_fast(red_of(failed))
     except asyncio.CancelledError:
         climb.interrupted = True
         _take_back_cancellation()
@@ -53,8 +56,8 @@ class Climb:
     async def up(self) -> None:
         """Climb stage by stage. In async mode tests and agent work while linter, type checker and scanner do."""
         session = self.session
-        if self.plan.generate and self.plan.mode is Mode.ASYNC:
-            await self.ports.writer.start()  # its start-up overlaps the tests
+        if self.plan.generate and self.plan.mode is Mode.ASYNC and self.ports.journal.attempt == 1:
+            await self.ports.writer.start()  # its start-up overlaps the tests; a run that is gone on with may not need it at all
         await session.beside(
             self.test_and_generate,
             partial(refactoring.measure, session),
@@ -64,6 +67,13 @@ class Climb:
         await self._ask_again_what_changed()
         await self._deliver()
 
+    def failed_fast(self, red: Sequence[str]) -> None:
+        """Tell that the run ends here, and note what is not asked or done because of it."""
+        reason = f"{', '.join(red)} said no, and this run ends at the first no (--fail-fast)"
+        self.session.leave_out(f"not asked: {reason}")
+        self.not_run |= dict.fromkeys(self.plan.stages, reason)
+        self.session.tell("failed_fast", None, f"ending early: {reason}", Verdict.FAILED)
+
     async def test_and_generate(self) -> None:
         """Run the tests, then have missing ones written: the agent is told what the tests do not cover."""
         self.first = await testing.measure(self.session)
@@ -71,7 +81,7 @@ class Climb:
 
     async def generate(self) -> None:
         """Have missing tests written, unless the suite is red: proposals are judged against a green one."""
-        if self.plan.generate and self._suite_is_green_or_absent():
+        if self.plan.generate and self.session.may_generate:
             await self.generation.run()
             self.results[Stage.GENERATION] = self.generation.result()
             await self.ports.writer.stop()  # its shutdown overlaps the judging of what it brought
@@ -88,7 +98,7 @@ class Climb:
             plan=self.plan,
             started_at=self.started_at,
             stages=tuple(self.results[stage] for stage in self.plan.stages if stage in self.results),
-            not_run={stage: self.not_run[stage] for stage in self.plan.stages if stage in self.not_run},
+            not_run={stage: self.not_run[stage] for stage in self.plan.stages if stage in self.not_run and stage not in self.results},
             spans=tuple(session.spans),
             total_ms=self.ports.clock.elapsed_ms(),
             submission_ms=generation.submission_ms,
@@ -101,10 +111,13 @@ class Climb:
             processes=tuple(self.ports.host.processes),
             digest=self.ports.tree.digest(session.component.files),
             interrupted=self.interrupted,
+            attempt=self.ports.journal.attempt,
+            resumed_from=self.ports.journal.resumed_from,
+            replayed=tuple(self.ports.journal.replayed),
+            cache_hits=session.recall.hits,
+            cache_misses=session.recall.misses,
+            cpu_slots=self.ports.cpu_slots,
         )
-
-    def _suite_is_green_or_absent(self) -> bool:
-        return self.session.suite.green or not self.session.component.tests
 
     async def _ask_again_what_changed(self) -> None:
         """Whatever changed the tree re-asks what it touched, once; nothing else is asked again (law 2)."""

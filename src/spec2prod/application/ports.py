@@ -12,19 +12,54 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from spec2prod.domain.candidate import TaskOutcome, TestRequest
+from spec2prod.domain.circuit import Circuit
 from spec2prod.domain.command import Command, Completed
 from spec2prod.domain.component import Component
 from spec2prod.domain.plan import Stage, Target
+from spec2prod.domain.question import Kept, Question, Reads
 from spec2prod.domain.release import Artifact, Attestation, Deployment, Entry, ProductionRules
+from spec2prod.domain.run import Replayed
 from spec2prod.domain.suite import SuiteReport
-from spec2prod.domain.verdict import Answer, Verdict
+from spec2prod.domain.verdict import Answer, Measurement, Verdict
 
 
 class Journal(Protocol):
-    """Runs each step once: a durable engine answers a finished step from its record."""
+    """Runs each step once: a durable engine answers a finished step from its record.
+
+    A name must say what the step depends on: it is the key of the record. Values are recorded, also a gate's "no"; exceptions, and
+    values that say that something could not be asked, are not: the step is done again by the next attempt.
+    """
 
     async def step[**P, T](self, name: str, call: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `call` as the step `name`, or return what it returned before."""
+        """Run `call` as the step `name`, or return what it returned before.
+
+        Raises:
+            StepClashError: where the name was used for another question.
+            TakenOverError: where another process has taken up this run.
+        """
+        ...
+
+    def ended_at(self, name: str) -> float | None:
+        """Return when an earlier attempt ended the step (seconds since 1970), None where none has."""
+        ...
+
+    async def intend(self, path: str, original: str | None, text: str) -> None:
+        """Note, before a file of the project is written, what stands there and what will: the next attempt takes it back first."""
+        ...
+
+    @property
+    def attempt(self) -> int:
+        """Return which attempt at this run this is, from 1."""
+        ...
+
+    @property
+    def resumed_from(self) -> str:
+        """Return when the first attempt began, ISO 8601 in UTC; empty where this is the first."""
+        ...
+
+    @property
+    def replayed(self) -> Sequence[Replayed]:
+        """Return the steps that were answered from an earlier attempt's record, in the order in which they were asked."""
         ...
 
 
@@ -84,8 +119,35 @@ class Tree(Protocol):
         """
         ...
 
+    def replace(self, path: str, text: str) -> None:
+        """Write a file, replacing what stood there: whole or not at all.
+
+        Raises:
+            OutputError: where it cannot be written.
+        """
+        ...
+
+    def remove(self, path: str) -> None:
+        """Take a file away, if it is there.
+
+        Raises:
+            OutputError: where it cannot be taken away.
+        """
+        ...
+
     def keep(self, name: str, text: str) -> str:
         """Keep a text in the run's own folder; return its path relative to the project."""
+        ...
+
+    def state(self, names: Collection[str]) -> Mapping[str, str]:
+        """Return the digest of each input: `file:` a file, `listing:` the names in a folder, `importables:` what can be imported there.
+
+        Unlike other calls this one also takes absolute paths: a tool may read what lies outside the project.
+        """
+        ...
+
+    def changed_within(self, names: Collection[str], seconds: float) -> str:
+        """Return one of these inputs' files that was written since then, empty where none was."""
         ...
 
     @property
@@ -146,6 +208,24 @@ class Placed(Gate, Protocol):
 
 
 @runtime_checkable
+class Tracing(Gate, Protocol):
+    """A question whose process may read anything, and tells what it was heard to read."""
+
+    def reads(self, component: Component, completed: Completed) -> Reads | None:
+        """Return what the process read; None where it did not tell."""
+        ...
+
+
+@runtime_checkable
+class Comparing(Gate, Protocol):
+    """A question whose answer is compared with what changes from run to run: an old answer is compared anew."""
+
+    def compared(self, answer: Measurement) -> Measurement:
+        """Return a kept answer as this run has to tell it."""
+        ...
+
+
+@runtime_checkable
 class Suite(Gate, Protocol):
     """The question `tests`, which also tells its answer test by test and line by line."""
 
@@ -183,6 +263,60 @@ class Linter(Gate, Protocol):
 
     def fix(self, component: Component, only: Sequence[str] = ()) -> Command:
         """Return the command that mends what can be mended safely."""
+        ...
+
+
+class Breaker(Protocol):
+    """Watches one endpoint for all its callers: after enough failures in a row it is left alone for a while (`domain.circuit`)."""
+
+    @property
+    def circuit(self) -> Circuit:
+        """Return the present state."""
+        ...
+
+    @property
+    def rest_left_s(self) -> float:
+        """Return the seconds until a trial call may pass; 0 where one may."""
+        ...
+
+    def allows(self, caller: str) -> bool:
+        """Whether `caller` may call now. Of a half-open circuit the first asker gets the one trial, and may ask again for it."""
+        ...
+
+    def succeeded(self) -> None:
+        """Note a call that was answered: the circuit closes."""
+        ...
+
+    def failed(self) -> None:
+        """Note a call that failed: the circuit may open, and a failed trial opens it again."""
+        ...
+
+    def abandoned(self, caller: str) -> None:
+        """Note that a caller ended without an answer either way: its trial is free again."""
+        ...
+
+
+class History(Protocol):
+    """What earlier runs have taught: how long things take, and how often a gate says no. Advice, never evidence."""
+
+    def expected_ms(self, name: str) -> float | None:
+        """Return how long it will take, in milliseconds (`domain.durations.estimate_ms`); None where it was never seen."""
+        ...
+
+    def learn(self, name: str, ms: float) -> None:
+        """Note how long it took."""
+        ...
+
+    def failure_rate(self, gate: str) -> float:
+        """Return how likely a gate is to say no, above 0 and below 1 (`domain.durations.failure_rate`)."""
+        ...
+
+    def learn_verdict(self, gate: str, *, red: bool) -> None:
+        """Note what a gate said."""
+        ...
+
+    def keep(self) -> None:
+        """Write down what was learnt since the last time; trouble with that is nobody's verdict, and raises nothing."""
         ...
 
 
@@ -289,10 +423,64 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What a gate is asked about: a component in a tree, or `only` some of its files; `command` asks, `name` is what it is kept under."""
+
+    gate: Gate
+    component: Component
+    tree: Tree
+    command: Command
+    name: str
+    only: tuple[str, ...] = ()
+
+
+class Fingerprints(Protocol):
+    """Says exactly what an answer depends on."""
+
+    def question(self, subject: Subject) -> Question | None:
+        """Return a question with all its inputs; None where the settings say that its answer is not to be kept."""
+        ...
+
+
+class Cache(Protocol):
+    """Answers of earlier runs."""
+
+    def find(self, question: Question, tree: Tree) -> Kept | None:
+        """Return the newest answer whose question and trace are the same, unless it is too old, or flaky.
+
+        Raises:
+            StoreError: where it cannot be looked up.
+        """
+        ...
+
+    def keep(self, question: Question, trace: Mapping[str, str], kept: Kept, tree: Tree) -> None:
+        """Keep an answer.
+
+        Raises:
+            StoreError: where it cannot be written.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What earlier runs have measured. `forced` names stages and gates that are asked all the same.
+
+    `agent` is the digest of what an agent's answer depends on beside its task: its model, its options.
+    """
+
+    fingerprints: Fingerprints
+    cache: Cache
+    forced: frozenset[str] = frozenset()
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """Everything a run turns outward to. `gates` maps a question's name to it, `tests` and `linting` among them.
 
-    Without `delivery` nothing can be released, and a climb that wants to is `errored`.
+    Without `delivery` nothing can be released, and a climb that wants to is `errored`. `cpu_slots` is how many processes `host` runs
+    at a time, 0 where it does not limit them.
     """
 
     journal: Journal
@@ -305,3 +493,6 @@ class Ports:
     writer: TestWriter
     listener: Listener
     delivery: Delivery | None = None
+    cpu_slots: int = 0
+    history: History | None = None
+    memory: Memory | None = None

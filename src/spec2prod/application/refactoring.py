@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from spec2prod.application.ports import in_one_process
+from spec2prod.application.session import digest_of, mending
 from spec2prod.domain.plan import Stage
 from spec2prod.domain.run import StageResult
 from spec2prod.domain.verdict import Evidence, Measurement, remeasured, stage_verdict
@@ -15,12 +17,14 @@ from spec2prod.domain.verdict import Evidence, Measurement, remeasured, stage_ve
 if TYPE_CHECKING:
     from spec2prod.application.ports import Gate
     from spec2prod.application.session import Session
+    from spec2prod.domain.command import Mended
+    from spec2prod.domain.component import Component
 
 
 async def measure(session: Session) -> None:
     """Ask every question of the stage; an auto-fix changes the digest, so that what it touched is asked again."""
     async with session.stage(Stage.REFACTORING):
-        groups = in_one_process(session.asked(session.names(Stage.REFACTORING)))
+        groups = session.riskiest_first(in_one_process(session.asked(session.names(Stage.REFACTORING))))
         await session.beside(*(partial(_ask, session, group) for group in groups))
         for group in groups:
             await session.ask(Stage.REFACTORING, *group)
@@ -36,6 +40,7 @@ async def _ask(session: Session, gates: Sequence[Gate]) -> None:
     await session.ask(Stage.REFACTORING, *gates)
     if session.ports.linter.name in {gate.name for gate in gates} and session.plan.auto_fix:
         await _mend(session)
+    session.fail_fast(Stage.REFACTORING)
 
 
 async def _mend(session: Session) -> None:
@@ -47,15 +52,35 @@ async def _mend(session: Session) -> None:
     faulty = sorted({finding.path for finding in evidence.answer.findings})
     before = {path: tree.read(path) or "" for path in faulty}
     fix = session.ports.journal.step(
-        f"{Stage.REFACTORING}:fix:{evidence.digest[:12]}", session.ports.host.run, linter.fix(session.component, faulty)
+        f"{Stage.REFACTORING}:fix {digest_of(before)}:{evidence.digest[:12]}", partial(_mended_texts, session, faulty), session.component, faulty
     )
-    await session.timed(Stage.REFACTORING, "auto_fix", fix)
-    touched = [path for path in faulty if (tree.read(path) or "") != before[path]]
+    mended = await session.timed(Stage.REFACTORING, "auto_fix", fix)
+    touched = await _written(session, before, mended.texts)
     for path in touched:
-        session.diffs[path] = _diff(path, before[path], tree.read(path) or "")
+        session.diffs[path] = _diff(path, before[path], mended.texts[path])
         session.tell("fixed", Stage.REFACTORING, f"linting mended {path}")
     if touched:
         await _ask_about(session, evidence.answer, touched)
+
+
+async def _mended_texts(session: Session, faulty: Sequence[str], component: Component, only: Sequence[str]) -> Mended:
+    """Let the linter mend a copy: a crash in mid-fix leaves the project as it was."""
+    ports = session.ports
+    there = await ports.tree.copy("fix")
+    command = ports.linter.fix(dataclasses.replace(component, root=there.root), only)
+    return await mending(ports.host, there, faulty)(command)
+
+
+async def _written(session: Session, before: Mapping[str, str], texts: Mapping[str, str]) -> list[str]:
+    """Write the mended texts, each whole or not at all; leave a file alone that somebody else has changed meanwhile."""
+    tree, touched = session.ports.tree, []
+    for path, text in sorted(texts.items()):
+        await session.ports.journal.intend(path, before[path], text)
+        if (tree.read(path) or "") != before[path]:
+            continue
+        tree.replace(path, text)
+        touched.append(path)
+    return touched
 
 
 async def _ask_about(session: Session, old: Measurement, touched: list[str]) -> None:

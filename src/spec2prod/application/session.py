@@ -4,24 +4,67 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import hashlib
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import date
+from datetime import UTC, date, datetime
+from functools import partial
 
-from spec2prod.application.ports import Event, Gate, Placed, Ports, Suite, Tree, command_of
+from spec2prod.application.ports import Comparing, Event, Gate, Host, Placed, Ports, Suite, Tree, command_of
+from spec2prod.application.recall import Recall, forced_by
+from spec2prod.application.scheduling import waiting_noted
 from spec2prod.domain.candidate import TaskOutcome
-from spec2prod.domain.command import Completed
+from spec2prod.domain.command import Command, Completed, Mended
 from spec2prod.domain.component import Component
+from spec2prod.domain.failing_fast import Risk, ends_the_run, riskiest_first
 from spec2prod.domain.flaky import OPEN, Standing
 from spec2prod.domain.plan import Mode, Plan, Stage
+from spec2prod.domain.question import Kept, Question
 from spec2prod.domain.suite import EMPTY_SUITE, SuiteReport
 from spec2prod.domain.timeline import Span
-from spec2prod.domain.verdict import Answer, Evidence, Judgement, Rule, Unanswered, Verdict, judge
+from spec2prod.domain.verdict import Answer, Evidence, Judgement, Measurement, Rule, Unanswered, Verdict, judge
 
 type Outcomes = asyncio.Queue[TaskOutcome | None]
 """What an agent brings, in the order in which it comes; None when no more will."""
 
 _ASK_AGAIN = 2
+_UNKNOWN_MS = 1000.0  # of a tool that was never seen
+
+
+class ChangedMeanwhileError(Exception):
+    """The files changed while a tool looked at them. `completed` is its answer all the same."""
+
+    def __init__(self, completed: Completed) -> None:
+        super().__init__("the files changed while they were being measured")
+        self.completed = completed
+
+
+class FailedFastError(Exception):
+    """Required gates said no, and the run is one that fails fast. `red` names them."""
+
+    def __init__(self, red: Sequence[str]) -> None:
+        super().__init__(", ".join(red))
+        self.red = tuple(red)
+
+
+class Measured:
+    """Some files as they are when a question begins: `digest` is the name of that state."""
+
+    def __init__(self, tree: Tree, paths: Collection[str]) -> None:
+        self._tree, self._paths = tree, tuple(paths)
+        self.digest = tree.digest(self._paths)
+
+    def guarding(self, run: Callable[[Command], Awaitable[Completed]]) -> Callable[[Command], Awaitable[Completed]]:
+        """Return a call that raises `ChangedMeanwhileError` where the files are others at its end."""
+
+        async def guarded(command: Command) -> Completed:
+            completed = await run(command)
+            if self._tree.digest(self._paths) != self.digest:
+                raise ChangedMeanwhileError(completed)
+            return completed
+
+        return guarded
 
 
 class Session:
@@ -41,6 +84,8 @@ class Session:
         self.diffs: dict[str, str] = {}
         self.running: dict[Stage, float] = {}
         self.standings: dict[str, Standing] = {}
+        self.recall = Recall(plan.run_id, ports)
+        self._unsettled_suite: Callable[[], None] | None = None
 
     def tell(self, kind: str, stage: Stage | None, text: str, verdict: Verdict | None = None) -> None:
         """Tell the listeners one sentence."""
@@ -60,10 +105,12 @@ class Session:
     async def timed[T](self, stage: Stage, name: str, work: Awaitable[T]) -> T:
         """Measure one step inside a stage."""
         start = self.ports.clock.elapsed_ms()
-        try:
-            return await work
-        finally:
-            self.spans.append(Span(name=name, stage=stage, start_ms=start, end_ms=self.ports.clock.elapsed_ms()))
+        with waiting_noted() as waited:
+            try:
+                return await work
+            finally:
+                end = self.ports.clock.elapsed_ms()
+                self.spans.append(Span(name=name, stage=stage, start_ms=start, end_ms=end, waited_ms=waited.ms))
 
     async def beside[T](self, *calls: Callable[[], Awaitable[T]]) -> list[T]:
         """Run the calls at once in async mode, one after another in sync mode: the only place where modes differ."""
@@ -76,9 +123,23 @@ class Session:
     async def run(self, stage: Stage, suite_or_gate: Gate, tree: Tree, component: Component, only: Sequence[str] = ()) -> Completed:
         """Ask one question of one tree, as one journal step, measured."""
         command = suite_or_gate.command(component, only)
-        digest = tree.digest(self.scope(suite_or_gate, component))
-        step = f"{stage}:{suite_or_gate.name}:{digest[:12]}"
-        return await self.timed(stage, suite_or_gate.name, self.ports.journal.step(step, self.ports.host.run, command))
+        measured = Measured(tree, self.scope(suite_or_gate, component))
+        name = suite_or_gate.name + (f" of {digest_of(tuple(only))}" if only else "")
+        completed, _ = await self.timed(stage, suite_or_gate.name, self.tool(f"{stage}:{name}:{measured.digest[:12]}", command, measured))
+        return completed
+
+    async def tool(self, step: str, command: Command, measured: Measured) -> tuple[Completed, str]:
+        """Start a tool as one journal step; return its answer, and when it was given (ISO 8601 in UTC).
+
+        What was measured while the files changed is an answer about no tree: it is returned, and not recorded.
+        """
+        journal = self.ports.journal
+        before = journal.ended_at(step)
+        try:
+            completed = await journal.step(step, measured.guarding(self.ports.host.run), command)
+        except ChangedMeanwhileError as changed:
+            completed = changed.completed
+        return completed, self.ports.clock.now() if before is None else datetime.fromtimestamp(before, tz=UTC).isoformat(timespec="milliseconds")
 
     async def ask(self, stage: Stage, *gates: Gate) -> None:
         """Make sure that there is evidence for the tree as it is; ask only where there is none. Several gates share one process.
@@ -87,17 +148,59 @@ class Session:
         """
         stale = self._stale(gates)
         for _ in range(_ASK_AGAIN):
-            if not (asked := self._stale(stale)):
+            missed = self._missed(stage, self._stale(stale))
+            if not (asked := tuple(gate for gate in stale if gate.name in missed)):
                 break
             component, tree = self.component, self.ports.tree
             before = {gate.name: tree.digest(self.scope(gate, component)) for gate in asked}
-            completed = await self._run_together(stage, asked)
+            completed, at = await self._run_together(stage, asked)
             for gate in asked:
-                self.take(gate, component, before[gate.name], completed)
+                self.take(gate, component, before[gate.name], completed, at)
+                self._remember(gate, missed[gate.name], component, completed)
         for gate in self._stale(stale):
             self._unsettled(gate)
         for name in (name for gate in stale for name in gate.measures):
             self.tell_measured(stage, name)
+
+    @property
+    def may_generate(self) -> bool:
+        """Whether proposals could be judged: against a green suite, or where there is none yet."""
+        return self.suite.green or not self.component.tests
+
+    def fail_fast(self, stage: Stage, mendable: Collection[str] = ()) -> None:
+        """End a run that fails fast if a required gate of the stage says no, and nothing later could mend that.
+
+        Raises:
+            FailedFastError: where it does.
+        """
+        if not self.plan.fail_fast:
+            return
+        judged = self.judged(self.names(stage))
+        red = [each.gate for each in judged if each.verdict is Verdict.FAILED]
+        if final := ends_the_run(red, required=[each.gate for each in judged if each.required], mendable=mendable):
+            raise FailedFastError(final)
+
+    def riskiest_first(self, groups: Sequence[tuple[Gate, ...]]) -> tuple[tuple[Gate, ...], ...]:
+        """Return the groups in the order in which a run that fails fast comes to a no soonest; any other keeps theirs."""
+        history = self.ports.history
+        if not self.plan.fail_fast or history is None:
+            return tuple(groups)
+        required = {rule.gate for rule in self.plan.rules if rule.required}
+        asked = []
+        for number, group in enumerate(groups):
+            names = [name for gate in group for name in gate.measures if name in required]
+            green = math.prod(1 - history.failure_rate(name) for name in names)
+            expected = history.expected_ms(command_of(group, self.component).tool)
+            asked.append(Risk(name=f"{number:03}", expected_ms=expected or _UNKNOWN_MS, failure_rate=1 - green, required=bool(names)))
+        return tuple(groups[int(risk.name)] for risk in riskiest_first(asked))
+
+    def leave_out(self, reason: str) -> None:
+        """Note of every gate without an answer why it was not asked: it counts as not asked, never as passed."""
+        for gate in self.asked(tuple(name for each in self.ports.gates.values() for name in each.measures)):
+            if not self.is_fresh(gate):
+                digest = self.ports.tree.digest(self.scope(gate, self.component))
+                for name in gate.measures:
+                    self.bind(Unanswered(gate=name, reason=reason, next_step="--keep-going asks every gate"), digest, gate.name)
 
     def names(self, stage: Stage) -> tuple[str, ...]:
         """Return the gates that a stage answers: testing those of the suite and those placed there, refactoring all others."""
@@ -110,24 +213,85 @@ class Session:
     def _stale(self, gates: Sequence[Gate]) -> tuple[Gate, ...]:
         return tuple(gate for gate in gates if not self.is_fresh(gate))
 
-    async def _run_together(self, stage: Stage, gates: Sequence[Gate]) -> Completed:
+    def _missed(self, stage: Stage, gates: Sequence[Gate]) -> dict[str, Question | None]:
+        """Bind what earlier runs have answered to the same questions; return the questions that must be asked, by their names."""
+        missed: dict[str, Question | None] = {}
+        for gate in gates:
+            question = self.recall.question(gate, self.component, self.ports.tree)
+            kept = self.recall.find(question, self.ports.tree, *forced_by(stage, gate))
+            if kept is None:
+                missed[gate.name] = question
+            else:
+                self._take_kept(gate, kept)
+        return missed
+
+    def _take_kept(self, gate: Gate, kept: Kept) -> None:
+        digest, run = self.ports.tree.digest(self.scope(gate, self.component)), self.recall.origin(kept)
+        for answer in kept.answers:
+            told = gate.compared(answer) if isinstance(gate, Comparing) else answer
+            self.evidence[answer.gate] = Evidence(
+                answer=told, digest=digest, measured_at=kept.measured_at, tool=kept.tool, from_cache=run
+            )
+        if kept.suite is not None:
+            self.suite, self.standings = kept.suite, dict(kept.standings)
+
+    def _remember(self, gate: Gate, question: Question | None, component: Component, completed: Completed) -> None:
+        """Keep a measured answer, unless its inputs changed meanwhile; that of a suite with red tests when they are settled."""
+        tree = self.ports.tree
+        if question is None or not self._is_of_now(completed) or question != self.recall.question(gate, component, tree):
+            return
+        trace = self.recall.trace(gate, component, completed, tree)
+        keep = partial(self._keep, gate, question, trace)
+        if isinstance(gate, Suite) and any(self.evidence[name].answer == OPEN for name in gate.measures):
+            self._unsettled_suite = keep
+        else:
+            keep()
+
+    def settled(self) -> None:
+        """Keep the suite's answer, now that its red tests were run again."""
+        keep, self._unsettled_suite = self._unsettled_suite, None
+        if keep is not None:
+            keep()
+
+    def _keep(self, gate: Gate, question: Question, trace: Mapping[str, str] | str) -> None:
+        evidence = [self.evidence[name] for name in gate.measures]
+        answers = tuple(each.answer for each in evidence if isinstance(each.answer, Measurement))
+        if len(answers) < len(evidence):
+            return  # what could not be asked is asked again
+        kept = Kept(
+            run_id=self.plan.run_id,
+            measured_at=evidence[0].measured_at,
+            tool=gate.name,
+            answers=answers,
+            suite=self.suite if isinstance(gate, Suite) else None,
+            standings=dict(self.standings) if isinstance(gate, Suite) else {},
+            flaky=isinstance(gate, Suite) and Standing.FLAKY in self.standings.values(),
+            never=trace if isinstance(trace, str) else "",
+        )
+        self.recall.keep(question, kept, self.ports.tree, {} if isinstance(trace, str) else trace)
+
+    def _is_of_now(self, completed: Completed) -> bool:
+        """Whether this very process measured it: what a journal tells of an earlier attempt was read from an earlier tree."""
+        return any(each is completed for each in self.ports.host.processes)
+
+    async def _run_together(self, stage: Stage, gates: Sequence[Gate]) -> tuple[Completed, str]:
         """Ask several questions in one process, as one journal step, measured."""
         component = self.component
         command = command_of(gates, component)
-        digest = self.ports.tree.digest({path for gate in gates for path in self.scope(gate, component)})
+        measured = Measured(self.ports.tree, {path for gate in gates for path in self.scope(gate, component)})
         name = "+".join(gate.name for gate in gates)
-        return await self.timed(stage, name, self.ports.journal.step(f"{stage}:{name}:{digest[:12]}", self.ports.host.run, command))
+        return await self.timed(stage, name, self.tool(f"{stage}:{name}:{measured.digest[:12]}", command, measured))
 
-    def take(self, gate: Gate, component: Component, digest: str, completed: Completed) -> None:
-        """Read a tool's answer and bind it to the digest of what was measured."""
+    def take(self, gate: Gate, component: Component, digest: str, completed: Completed, at: str = "") -> None:
+        """Read a tool's answer and bind it to the digest of what was measured, and to the time `at` which it was (default: now)."""
         for answer in gate.read(component, completed):
-            self.bind(answer, digest, gate.name)
+            self.bind(answer, digest, gate.name, at)
         if isinstance(gate, Suite):
             self.suite, self.standings = gate.report(component, completed), {}
 
-    def bind(self, answer: Answer, digest: str, tool: str) -> None:
-        """Make an answer evidence for one digest."""
-        self.evidence[answer.gate] = Evidence(answer=answer, digest=digest, measured_at=self.ports.clock.now(), tool=tool)
+    def bind(self, answer: Answer, digest: str, tool: str, at: str = "") -> None:
+        """Make an answer evidence for one digest; `at` says when it was measured (default: now)."""
+        self.evidence[answer.gate] = Evidence(answer=answer, digest=digest, measured_at=at or self.ports.clock.now(), tool=tool)
 
     def is_fresh(self, gate: Gate) -> bool:
         """Whether all of a question's gates have evidence for the tree as it is now."""
@@ -143,9 +307,14 @@ class Session:
         ruled = {rule.gate for rule in self.plan.rules} & set(stage_gates)
         return tuple(gate for gate in self.ports.gates.values() if ruled & set(gate.measures))
 
-    def judged(self, stage_gates: Sequence[str], rules: Sequence[Rule] | None = None) -> tuple[Judgement, ...]:
-        """Judge the named gates on the tree as it is, under the plan's rules or others; evidence for another tree counts for nothing."""
-        fresh = {name for gate in self.ports.gates.values() if self.is_fresh(gate) for name in gate.measures}
+    def judged(
+        self, stage_gates: Sequence[str], rules: Sequence[Rule] | None = None, *, as_measured: bool = False
+    ) -> tuple[Judgement, ...]:
+        """Judge the named gates on the tree as it is, under the plan's rules or others; evidence for another tree counts for nothing.
+
+        `as_measured` tells what each gate said of the tree that it was asked about, also where that has changed since.
+        """
+        fresh = {name for gate in self.ports.gates.values() if as_measured or self.is_fresh(gate) for name in gate.measures}
         today = date.fromisoformat(self.ports.clock.now()[: len("2026-01-01")])
         return tuple(
             judge(rule, self.evidence.get(rule.gate) if rule.gate in fresh else None, waivers=self.plan.waivers, today=today)
@@ -167,6 +336,31 @@ class Session:
             name = judgement.gate
             found = judgement.measured + (f" ({judgement.reason})" if judgement.reason else "")
             self.tell("gate", stage, f"{name}: {found if judgement.answered else judgement.reason}", judgement.verdict)
+
+
+def mending(host: Host, tree: Tree, paths: Sequence[str]) -> Callable[[Command], Awaitable[Mended]]:
+    """Return a call that mends files in a copy, and tells their new texts."""
+
+    async def mend(command: Command) -> Mended:
+        before = {path: tree.read(path) for path in paths}
+        completed = await host.run(command)
+        after = {path: tree.read(path) or "" for path in paths}
+        return Mended(completed=completed, texts={path: text for path, text in after.items() if text != before[path]})
+
+    return mend
+
+
+def digest_of(*values: object) -> str:
+    """Return a short name for plain values (12 characters of a SHA-256): what a step depends on is part of its name."""
+    return hashlib.sha256(repr(values).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def red_of(failed: BaseExceptionGroup[FailedFastError]) -> tuple[str, ...]:
+    """Return the gates that ended a run, however deep in groups their errors lie."""
+    told: set[str] = set()
+    for each in failed.exceptions:
+        told |= set(red_of(each) if isinstance(each, BaseExceptionGroup) else each.red)
+    return tuple(sorted(told))
 
 
 async def _as_coroutine[T](call: Callable[[], Awaitable[T]]) -> T:

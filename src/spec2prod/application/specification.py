@@ -35,6 +35,8 @@ class Promotion:
     scripted_model: bool = False
     waivers: tuple[Waiver, ...] = ()
     staging_rules: tuple[Rule, ...] = ()
+    left_out: tuple[str, ...] = ()
+    fail_fast: bool = False
 
 
 def plan_promotion(asked: Promotion, component: Component, specification: Specification, rules: Sequence[Rule]) -> Plan:
@@ -60,10 +62,12 @@ def plan_promotion(asked: Promotion, component: Component, specification: Specif
         stages=(Stage.SPECIFICATION, Stage.TESTING, *generation, Stage.REFACTORING, *acceptance, *_CLIMB[asked.target]),
         rules=tuple(rules),
         staging_rules=asked.staging_rules,
+        left_out=asked.left_out,
         generate=asked.generate,
         generation_required=asked.generation_required,
         auto_fix=asked.auto_fix,
         coverage_goal=asked.coverage_goal,
+        fail_fast=asked.fail_fast,
         model=asked.model,
         scripted_model=asked.scripted_model,
         waivers=tuple(waiver for waiver in asked.waivers if waiver.covers(waiver.gate, component.name)),

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from spec2prod.application.ports import in_one_process
+from spec2prod.application.session import Measured, digest_of
 from spec2prod.domain import flaky
 from spec2prod.domain.flaky import FLAKY, MOST_RUN_AGAIN, OPEN, PASS_RATE, Standing
 from spec2prod.domain.plan import Stage
@@ -25,7 +26,9 @@ async def measure(session: Session) -> tuple[Judgement, ...]:
         groups = in_one_process(session.asked(session.names(Stage.TESTING)))
         await session.beside(*(partial(session.ask, Stage.TESTING, *group) for group in groups))
         await settle(session, Stage.TESTING)
-    return session.judged(session.names(Stage.TESTING))
+    names = session.names(Stage.TESTING)
+    session.fail_fast(Stage.TESTING, mendable=names if session.plan.generate and session.may_generate else ())
+    return session.judged(session.names(Stage.TESTING), as_measured=True)
 
 
 async def settle(session: Session, stage: Stage) -> None:
@@ -34,6 +37,7 @@ async def settle(session: Session, stage: Stage) -> None:
     if rate is None or open_question is None or open_question.answer != OPEN or not isinstance(rate.answer, Measurement):
         return
     await _settle(session, stage, rate, open_question)
+    session.settled()
     session.tell_measured(stage, PASS_RATE, FLAKY)
 
 
@@ -76,9 +80,10 @@ async def _in_order(session: Session, stage: Stage, node_ids: Sequence[str]) -> 
 async def _again(session: Session, stage: Stage, how: str, what: Sequence[str]) -> SuiteReport:
     ports, component = session.ports, session.component
     command = ports.suite.again(component, what)
-    digest = ports.tree.digest(session.scope(ports.suite, component))
-    step = ports.journal.step(f"{stage}:{ports.suite.name} {how}:{digest[:12]}", ports.host.run, command)
-    return ports.suite.report(component, await session.timed(stage, f"{ports.suite.name} again, {how}", step))
+    measured = Measured(ports.tree, session.scope(ports.suite, component))
+    name = f"{stage}:{ports.suite.name} {how} of {digest_of(tuple(what))}:{measured.digest[:12]}"
+    completed, _ = await session.timed(stage, f"{ports.suite.name} again, {how}", session.tool(name, command, measured))
+    return ports.suite.report(component, completed)
 
 
 def _told(session: Session) -> dict[str, object]:

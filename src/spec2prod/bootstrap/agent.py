@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from platformdirs import user_cache_path
 
 from spec2prod.adapters import examination
-from spec2prod.application.ports import TestWriter
-from spec2prod.bootstrap.place import Place, place_of, project_root
+from spec2prod.application.ports import Breaker, TestWriter
+from spec2prod.bootstrap.place import Place, place_of
+from spec2prod.bootstrap.project import project_root
 from spec2prod.bootstrap.request import new_run_id
 from spec2prod.config.settings import Settings, read_settings
 from spec2prod.domain.candidate import TaskOutcome, TestRequest
@@ -56,12 +57,15 @@ class Unready(Nobody):
         raise self._trouble
 
 
-def ready_writer(place: Place, mode: Mode) -> TestWriter:
-    """Return the agent, after a cheap look at the machine; the writer itself looks at its environment, key and model."""
+def ready_writer(place: Place, mode: Mode, breakers: Callable[[str], Breaker] | None = None) -> TestWriter:
+    """Return the agent, after a cheap look at the machine; the writer itself looks at its environment, key and model.
+
+    `breakers` gives the breaker of an endpoint that all runs on one database share; each run has its own without it.
+    """
     trouble = examination.before_generation(place.component.root)
     if trouble is not None:
         return Unready(AgentUnavailableError(f"{trouble.name}: {trouble.told}", next_step=trouble.next_step))
-    return openhands_writer(place, mode)
+    return openhands_writer(place, mode, breakers)
 
 
 def writer_for(name: str, component_path: Path | None, config: Mapping[str, Any]) -> OpenHandsWriter:
@@ -73,7 +77,7 @@ def writer_for(name: str, component_path: Path | None, config: Mapping[str, Any]
 
 def agent_options(settings: Settings, mode: Mode = Mode.ASYNC) -> OpenHandsOptions:
     """Return how the agent is driven, with the keys that the environment holds."""
-    from spec2prod.adapters.openhands.options import OpenHandsOptions
+    from spec2prod.adapters.openhands.options import Endpoint, OpenHandsOptions
 
     chosen = settings.openhands
     return OpenHandsOptions(
@@ -91,10 +95,20 @@ def agent_options(settings: Settings, mode: Mode = Mode.ASYNC) -> OpenHandsOptio
         max_tokens=chosen.max_tokens,
         max_cost_usd=chosen.max_cost_usd,
         max_concurrent=chosen.max_concurrent if mode is Mode.ASYNC else 1,
+        fallbacks=tuple(
+            Endpoint(
+                model=each.model,
+                api_key=os.environ.get(each.api_key_env, ""),
+                base_url=each.base_url or "",
+                input_cost_per_token=each.input_cost_per_token,
+                output_cost_per_token=each.output_cost_per_token,
+            )
+            for each in chosen.fallbacks
+        ),
     )
 
 
-def openhands_writer(place: Place, mode: Mode) -> OpenHandsWriter:
+def openhands_writer(place: Place, mode: Mode, breakers: Callable[[str], Breaker] | None = None) -> OpenHandsWriter:
     """Return the agent of one run; nothing is started yet."""
     from spec2prod.adapters.openhands.workplace import Workplace
     from spec2prod.adapters.openhands.writer import OpenHandsWriter
@@ -108,7 +122,7 @@ def openhands_writer(place: Place, mode: Mode) -> OpenHandsWriter:
         environment=find_openhands(),
         box=find_sandbox(),
     )
-    return OpenHandsWriter(agent_options(place.settings, mode), workplace)
+    return OpenHandsWriter(agent_options(place.settings, mode), workplace, breakers=breakers)
 
 
 def is_scripted(model: str) -> bool:

@@ -11,11 +11,13 @@ from spec2prod.adapters import programs
 from spec2prod.adapters.clock import SystemClock
 from spec2prod.adapters.host import ProcessHost
 from spec2prod.adapters.journal import InMemoryJournal
-from spec2prod.application.ports import Gate, Ports, TestWriter
+from spec2prod.application.ports import Gate, History, Journal, Memory, Ports, TestWriter
 from spec2prod.bootstrap.agent import Nobody
 from spec2prod.bootstrap.listening import told_to
 from spec2prod.bootstrap.place import Place
 from spec2prod.bootstrap.releases import delivery
+from spec2prod.bootstrap.scheduled import NoHistory, scheduled, slots_of
+from spec2prod.domain.plan import Plan
 from spec2prod.gates.complexity import ComplexityGate
 from spec2prod.gates.documentation import DocumentationGate
 from spec2prod.gates.linting import LintingGate
@@ -25,9 +27,19 @@ from spec2prod.gates.type_checking import TypeCheckingGate, named_checker
 from spec2prod.gates.vulnerabilities import VulnerabilitiesGate
 
 
-def ports_of(place: Place, clock: SystemClock, writer: TestWriter) -> Ports:
-    """Return what a run there turns outward to."""
-    suite = TestsGate(nonce=uuid.uuid4().hex, performance=place.performance, timeout_s=place.settings.test_timeout_seconds)
+def ports_of(  # noqa: PLR0913 - what a run brings
+    place: Place,
+    clock: SystemClock,
+    writer: TestWriter,
+    *,
+    journal: Journal | None = None,
+    secret: str = "",
+    history: History | None = None,
+    plan: Plan | None = None,
+    memory: Memory | None = None,
+) -> Ports:
+    """Return what a run there turns outward to; `secret` is what its tests' answers must repeat."""
+    suite = TestsGate(nonce=secret or uuid.uuid4().hex, performance=place.performance, timeout_s=place.settings.test_timeout_seconds)
     interpreter, ours = place.component.interpreter, Path(sys.executable)
     selection = programs.ruff_selection(place.component.root, place.component.source)
     linter = LintingGate(program=programs.own_or_ours("ruff", interpreter), selection=selection)
@@ -41,9 +53,10 @@ def ports_of(place: Place, clock: SystemClock, writer: TestWriter) -> Ports:
         ComplexityGate(interpreter=ours),
         *place.own_gates,
     )
-    host = ProcessHost()
+    history = history or NoHistory()
+    host = scheduled(ProcessHost(), place, history, plan)
     return Ports(
-        journal=InMemoryJournal(),
+        journal=journal or InMemoryJournal(),
         clock=clock,
         host=host,
         tree=place.tree,
@@ -53,6 +66,9 @@ def ports_of(place: Place, clock: SystemClock, writer: TestWriter) -> Ports:
         writer=writer,
         listener=told_to(),
         delivery=delivery(place.tree, place.settings, host, clock),
+        cpu_slots=slots_of(place),
+        history=history,
+        memory=memory,
     )
 
 

@@ -6,9 +6,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from spec2prod.adapters.digests import Digests
 from spec2prod.adapters.interpreter import find_interpreter
 from spec2prod.adapters.tree import ProjectTree
 from spec2prod.application.ports import Gate
+from spec2prod.bootstrap.project import project_root
 from spec2prod.config.settings import Settings
 from spec2prod.domain.component import Component
 from spec2prod.domain.locate import locate
@@ -35,10 +37,10 @@ class Place:
     performance: Performance | None = None
 
 
-def place_of(name: str, component_path: Path | None, settings: Settings, run_id: str) -> Place:
-    """Find the component in its project."""
-    root = project_root(component_path)
-    tree = ProjectTree(root, run_id)
+def place_of(name: str, component_path: Path | None, settings: Settings, run_id: str, root: Path | None = None) -> Place:
+    """Find the component in its project: at `root`, or where `project_root` finds it."""
+    root = root or project_root(component_path)
+    tree = ProjectTree(root, run_id, Digests)
     explicit = _relative(component_path, root) if component_path is not None else None
     configured = settings.component_settings()
     found = locate(
@@ -57,23 +59,6 @@ def place_of(name: str, component_path: Path | None, settings: Settings, run_id:
         interpreter=find_interpreter(root, settings.python, os.environ),
     )
     return Place(tree=tree, settings=settings, component=component, run_id=run_id, found_by=found.rule, tests_found_by=found.tests_rule)
-
-
-def project_root(component_path: Path | None = None) -> Path:
-    """Return the project's folder: the nearest one with a `pyproject.toml` or `.git`, from the component's path or from here.
-
-    A component outside of any project lies in the folder that holds it.
-    """
-    here = Path.cwd()
-    start = component_path.resolve().parent if component_path is not None else here
-    if start.is_relative_to(here) or (component_path is not None and component_path.resolve() == here):
-        start = here
-    marked = (each for each in (start, *start.parents) if any(os.path.lexists(each / name) for name in ("pyproject.toml", ".git")))
-    found = next(marked, start)
-    if found == found.parent:
-        step = "Start it in a project's folder, or name a path inside one."
-        raise UsageError("the whole file system is no project", where=str(component_path or here), next_step=step)
-    return found
 
 
 def _refuse_unreadable_names(*paths: str) -> None:

@@ -8,10 +8,11 @@ from dataclasses import replace
 from spec2prod.adapters import markdown
 from spec2prod.application.specification import Promotion, plan_promotion
 from spec2prod.bootstrap.agent import is_scripted
-from spec2prod.bootstrap.place import Place, place_of, project_root
+from spec2prod.bootstrap.place import Place, place_of
+from spec2prod.bootstrap.project import project_root
 from spec2prod.bootstrap.questions import applicable, own_gates, performance_of
 from spec2prod.bootstrap.request import Request, target_of
-from spec2prod.config.rules import coverage_goal, rules_for
+from spec2prod.config.rules import coverage_goal, left_out, rules_for
 from spec2prod.config.settings import read_settings
 from spec2prod.domain.plan import Plan, Target
 
@@ -22,8 +23,9 @@ def prepare(request: Request, run_id: str) -> tuple[Plan, Place]:
     Raises:
         Spec2prodError: whatever is refused, with its address and the next step.
     """
-    settings = read_settings(project_root(request.component_path), request.overrides, os.environ, overrides_from=request.overrides_from)
-    place = place_of(request.component, request.component_path, settings, run_id)
+    root = request.root or project_root(request.component_path)
+    settings = read_settings(root, request.overrides, os.environ, overrides_from=request.overrides_from)
+    place = place_of(request.component, request.component_path, settings, run_id, root)
     specification = markdown.read_spec(request.spec, place.tree.root)
     target = target_of(request.target)
     compared = performance_of(place.tree, place.component, settings)
@@ -40,6 +42,8 @@ def prepare(request: Request, run_id: str) -> tuple[Plan, Place]:
         model=settings.openhands.model or "",
         scripted_model=is_scripted(settings.openhands.model or ""),
         waivers=settings.waivers_given(),
+        left_out=left_out(target, settings),
+        fail_fast=settings.fail_fast,
         staging_rules=applicable(rules_for(Target.STAGING, settings, specification), asks_performance=compared is not None)
         if target is Target.PRODUCTION
         else (),

@@ -12,8 +12,9 @@ from spec2prod.adapters.clock import SystemClock
 from spec2prod.application.ports import command_of, in_one_process
 from spec2prod.application.session import Session
 from spec2prod.bootstrap.assembly import ports_to_look_at
-from spec2prod.bootstrap.place import Place, project_root
+from spec2prod.bootstrap.place import Place
 from spec2prod.bootstrap.planning import prepare
+from spec2prod.bootstrap.project import project_root
 from spec2prod.bootstrap.request import Request
 from spec2prod.config.rules import not_waivable_at
 from spec2prod.config.settings import Settings, read_settings

@@ -20,7 +20,8 @@ from spec2prod.adapters.sandbox import find_sandbox
 from spec2prod.adapters.tree import ProjectTree
 from spec2prod.bootstrap.agent import agent_options, find_openhands
 from spec2prod.bootstrap.assembly import type_checking_of
-from spec2prod.bootstrap.place import Place, place_of, project_root
+from spec2prod.bootstrap.place import Place, place_of
+from spec2prod.bootstrap.project import project_root
 from spec2prod.config.rules import rules_for
 from spec2prod.config.settings import Settings, read_settings
 from spec2prod.config.shown import safe

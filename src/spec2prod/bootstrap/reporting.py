@@ -40,7 +40,12 @@ def summarise(told: Run | Refusal, console: Console, output: Path | None) -> Non
 
 def save(output: Path, document: Mapping[str, Any]) -> None:
     """Write a report: whole or not at all."""
-    write_atomic(output, as_text(document))
+    save_text(output, as_text(document))
+
+
+def save_text(output: Path, text: str) -> None:
+    """Write a report that is text already."""
+    write_atomic(output, text)
 
 
 def as_text(document: Mapping[str, Any]) -> str:

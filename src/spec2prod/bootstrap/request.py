@@ -16,7 +16,12 @@ _ALIASES = {"dev": Target.DEVELOPMENT}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a caller asks for, unread and unchecked. `overrides` are the guide's configuration keys."""
+    """What a caller asks for, unread and unchecked. `overrides` are the guide's configuration keys.
+
+    `root` is the project's folder; unless given, it is found from the component's path, or from here. `output` is where the report
+    goes. `new` asks for a run of its own in spite of an interrupted one, `wait` is off where another run of the component is not to
+    be waited for, `resume` is the ID of a run to go on with.
+    """
 
     spec: Path
     component: str
@@ -25,6 +30,11 @@ class Request:
     component_path: Path | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     overrides_from: str = "caller"
+    root: Path | None = None
+    output: Path | None = None
+    new: bool = False
+    wait: bool = True
+    resume: str = ""
 
     @property
     def mode(self) -> Mode:

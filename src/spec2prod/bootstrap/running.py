@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine, Iterator
+import threading
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
+from dataclasses import dataclass
 from typing import Any
 
 from spec2prod.adapters.clock import SystemClock
@@ -16,44 +18,140 @@ from spec2prod.application.pipeline import run_plan
 from spec2prod.application.ports import Event, TestWriter
 from spec2prod.bootstrap.agent import Nobody, ready_writer
 from spec2prod.bootstrap.assembly import ports_of
+from spec2prod.bootstrap.durable import Keeper, inputs_of, open_keeper
 from spec2prod.bootstrap.listening import is_listening, told_to
+from spec2prod.bootstrap.memory import memory_of, refuse_unknown_names, settle
+from spec2prod.bootstrap.place import Place
 from spec2prod.bootstrap.planning import prepare
 from spec2prod.bootstrap.questions import keep_figures
 from spec2prod.bootstrap.reporting import write_page
 from spec2prod.bootstrap.request import Request, new_run_id
-from spec2prod.domain.plan import Stage
+from spec2prod.bootstrap.scheduled import history_of, teach
+from spec2prod.domain.plan import Plan, Stage
 from spec2prod.domain.run import Refusal, Run
 from spec2prod.domain.timeline import Span
-from spec2prod.errors import Spec2prodError
+from spec2prod.errors import ExitCode, Spec2prodError
 
 
-async def promote(request: Request, *, writer: TestWriter | None = None) -> Run | Refusal:
-    """Read, plan and run. What is refused before it begins is a `Refusal`; SIGTERM interrupts as Ctrl-C does."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calling:
+    """How a caller has its run. `writer` stands in for the agent; `run_id` is the ID of the run, also of one to go on with.
+
+    `deliver` is called with what came of it before the run counts as finished: what it does not get done is done again where the run
+    is gone on with. `takes_signals` is off where signals are somebody else's.
+    """
+
+    writer: TestWriter | None = None
+    run_id: str = ""
+    takes_signals: bool = True
+    deliver: Callable[[Run | Refusal], None] | None = None
+
+    def delivered[T: (Run, Refusal)](self, told: T) -> T:
+        """Hand on what came of it."""
+        if self.deliver is not None:
+            self.deliver(told)
+        return told
+
+
+async def promote(
+    request: Request,
+    *,
+    writer: TestWriter | None = None,
+    run_id: str = "",
+    takes_signals: bool = True,
+    deliver: Callable[[Run | Refusal], None] | None = None,
+) -> Run | Refusal:
+    """Read, plan and run; go on with what was interrupted. What is refused before it begins is a `Refusal`.
+
+    SIGTERM interrupts as Ctrl-C does. The other arguments are those of `Calling`.
+    """
+    calling = Calling(writer=writer, run_id=run_id, takes_signals=takes_signals, deliver=deliver)
     clock = SystemClock()
-    run_id = new_run_id()
     started_at = clock.now()
     try:
+        keeper = await open_keeper(request, clock)
+    except Spec2prodError as error:
+        return calling.delivered(_refusal(request, run_id or new_run_id(), clock, started_at, error))
+    try:
+        return await _kept(request, keeper, clock, started_at, calling)
+    finally:
+        keeper.close()
+
+
+async def _kept(request: Request, keeper: Keeper, clock: SystemClock, started_at: str, calling: Calling) -> Run | Refusal:
+    """Choose the run to go on with, or begin one; run it to its end, and note how it ended."""
+    run_id = calling.run_id or new_run_id()
+    try:
         plan, place = prepare(request, run_id)
+        refuse_unknown_names(place.settings)
+        inputs = inputs_of(place.tree, plan)
+        if earlier := keeper.earlier(request, plan, inputs, named=calling.run_id):
+            run_id = earlier.id
+            keeper.take_back(earlier, place.tree)
+            plan, place = prepare(request, run_id)
+            keeper.go_on(earlier)
+        else:
+            keeper.begin(request, plan, inputs)
         place.tree.make_run_folder()
     except Spec2prodError as error:
-        return Refusal(
-            run_id=run_id,
-            component_name=request.component,
-            target=request.target,
-            mode=request.mode,
-            started_at=started_at,
-            total_ms=clock.elapsed_ms(),
-            error=error,
-        )
+        refusal = _refusal(request, run_id, clock, started_at, error)
+        keeper.end(None)
+        return calling.delivered(refusal)
+    told: Run | None = None
+    try:
+        told = calling.delivered(await _run(plan, place, clock, calling, keeper))
+    finally:
+        keeper.end(told)
+    return told
+
+
+async def _run(plan: Plan, place: Place, clock: SystemClock, calling: Calling, keeper: Keeper) -> Run:
     prelude = [Span(name=Stage.SPECIFICATION, start_ms=0.0, end_ms=clock.elapsed_ms())]
-    with _terminated_as_interrupted():
-        run = await run_plan(
-            plan, ports_of(place, clock, writer or (ready_writer(place, plan.mode) if plan.generate else Nobody())), prelude=prelude
-        )
+    agent = calling.writer or (ready_writer(place, plan.mode, keeper.breakers()) if plan.generate else Nobody())
+    history = history_of(keeper.database, plan.component.name)
+    secret = keeper.run.secret if keeper.run else ""
+    memory = memory_of(place, keeper.database)
+    ports = ports_of(place, clock, agent, journal=keeper.journal, secret=secret, history=history, plan=plan, memory=memory)
+    with _stoppable(takes_signals=calling.takes_signals) as task, keeper.listening(task):
+        run = await _unwrapped(run_plan(plan, ports, prelude=prelude))
+    teach(history, run)
+    if trouble := settle(memory, place):
+        told_to().tell(Event(kind="cache", stage=None, text=trouble, at_ms=run.total_ms))
     write_page(run)
     if trouble := keep_figures(run):
         told_to().tell(Event(kind="performance", stage=None, text=trouble, at_ms=run.total_ms))
     return run
+
+
+async def _unwrapped(work: Coroutine[Any, Any, Run]) -> Run:
+    """Raise an error that a branch met as itself: a group of one tells a reader nothing more."""
+    try:
+        return await work
+    except BaseExceptionGroup as group:
+        if known := _only(group):
+            raise known from group
+        raise
+
+
+def _only(group: BaseExceptionGroup[BaseException]) -> Spec2prodError | None:
+    """Return the first error with an address of a group, however deep."""
+    for each in group.exceptions:
+        found = _only(each) if isinstance(each, BaseExceptionGroup) else each
+        if isinstance(found, Spec2prodError):
+            return found
+    return None
+
+
+def _refusal(request: Request, run_id: str, clock: SystemClock, started_at: str, error: Spec2prodError) -> Refusal:
+    return Refusal(
+        run_id=run_id,
+        component_name=request.component,
+        target=request.target,
+        mode=request.mode,
+        started_at=started_at,
+        total_ms=clock.elapsed_ms(),
+        error=error,
+    )
 
 
 def run_to_the_end[T](work: Coroutine[Any, Any, T]) -> T:
@@ -67,15 +165,38 @@ def run_to_the_end[T](work: Coroutine[Any, Any, T]) -> T:
 
 
 @contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Take SIGTERM like Ctrl-C while a run told on a console goes on; a library's caller keeps its own handlers."""
+def _stoppable(*, takes_signals: bool) -> Iterator[asyncio.Task[Any]]:
+    """Take Ctrl-C and SIGTERM while a run told on a console goes on: once stops it cleanly, twice at once.
+
+    A library's caller keeps its own handlers.
+    """
     task = asyncio.current_task()
-    if not is_listening() or task is None or os.name == "nt":
-        yield
+    if task is None:
+        raise RuntimeError
+    if not takes_signals or not is_listening() or os.name == "nt" or threading.current_thread() is not threading.main_thread():
+        yield task
         return
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    loop, stop = asyncio.get_running_loop(), _Stop(task)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
     try:
-        yield
+        yield task
     finally:
-        loop.remove_signal_handler(signal.SIGTERM)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+class _Stop:
+    """Stops a run: cleanly the first time it is called, at once the second time."""
+
+    def __init__(self, task: asyncio.Task[Any]) -> None:
+        self._task, self._asked = task, False
+
+    def __call__(self) -> None:
+        """Cancel the run; or leave at once. What was started then is ended by the host's watcher, and by the kernel."""
+        if self._asked:
+            told_to().tell(Event(kind="stopped", stage=None, text="stopped at once", at_ms=0.0))
+            os._exit(ExitCode.INTERRUPTED)
+        self._asked = True
+        told_to().tell(Event(kind="stopping", stage=None, text="stopping; once more stops at once", at_ms=0.0))
+        self._task.cancel()

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from spec2prod.adapters import markdown
 from spec2prod.adapters.tree import ProjectTree, write_atomic
-from spec2prod.bootstrap.place import place_of, project_root
+from spec2prod.bootstrap.place import place_of
+from spec2prod.bootstrap.project import project_root
 from spec2prod.config.settings import Settings, read_settings
 from spec2prod.config.start import minimal_project, section
 from spec2prod.domain.discovery import Proposal, discover, draft, promises_in

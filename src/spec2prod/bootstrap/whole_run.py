@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from spec2prod.bootstrap.listening import telling
 from spec2prod.bootstrap.reporting import as_text, document_of, refuse_unwritable, save, summarise
 from spec2prod.bootstrap.request import Request
 from spec2prod.bootstrap.running import promote, run_to_the_end
+from spec2prod.bootstrap.standing import Asked, keep
+from spec2prod.domain.run import Refusal, Run
 from spec2prod.errors import OutputError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
-def run_and_report(request: Request, *, output: Path, console: Console, emit: Callable[[str], None] | None) -> int:
-    """Run a request, write its report, tell its summary; return the exit code. `emit` takes the document, where one is wanted."""
+def run_and_report(
+    request: Request, *, output: Path, console: Console, emit: Callable[[str], None] | None, question: Asked | None = None
+) -> int:
+    """Run a request, write its report, tell its summary; return the exit code.
+
+    `emit` takes the document, where one is wanted; `question` is what the answer may be kept for.
+    """
     refuse_unwritable(output)
+    report = _Report(output)
     with telling(console):
-        told = run_to_the_end(promote(request))
-    document = document_of(told)
-    trouble = _not_saved(output, document)
+        told = run_to_the_end(promote(replace(request, output=output.absolute()), deliver=report.save))
+    document, trouble = report.document, report.trouble
     summarise(told, console, None if trouble else output)
+    if question is not None and isinstance(told, Run) and not trouble:
+        keep(question, told, as_text(document), _summary(told, console, output))
     if emit is not None:
         emit(as_text(document))
     if trouble:
@@ -31,10 +42,27 @@ def run_and_report(request: Request, *, output: Path, console: Console, emit: Ca
     return told.exit_code
 
 
-def _not_saved(output: Path, document: Mapping[str, Any]) -> OutputError | None:
-    """Save a report; return why it could not be, so that the verdict is told all the same."""
-    try:
-        save(output, document)
-    except OutputError as error:
-        return error
-    return None
+def _summary(told: Run, console: Console, output: Path) -> str:
+    """Return what was told on a console, as it was told."""
+    from rich.console import Console as Paper
+
+    paper = Paper(file=StringIO(), width=console.width, force_terminal=console.is_terminal, highlight=False)
+    summarise(told, paper, output)
+    return cast("StringIO", paper.file).getvalue()
+
+
+class _Report:
+    """A run's report, saved before the run counts as finished. `trouble` says why it could not be: the verdict is told all the same."""
+
+    def __init__(self, output: Path) -> None:
+        self._output = output
+        self.document: dict[str, Any] = {}
+        self.trouble: OutputError | None = None
+
+    def save(self, told: Run | Refusal) -> None:
+        """Make the document, and save it."""
+        self.document = document_of(told)
+        try:
+            save(self._output, self.document)
+        except OutputError as error:
+            self.trouble = error

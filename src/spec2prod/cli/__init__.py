@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from spec2prod import __version__
-from spec2prod.cli import config, doctor, gates, init, openhands, plan, releases, run, streams
+from spec2prod.cli import config, doctor, extend, gates, init, openhands, plan, queue, releases, run, runs, streams, worker
 from spec2prod.cli.output import guarded
 
 _EPILOG = """\
@@ -15,6 +15,8 @@ examples:
   spec2prod doctor
   spec2prod run --spec specs/calculator_operations.md --component calculator_operations --target development
   spec2prod run --spec specs/api.md --component api --target staging --async --enable-openhands
+  spec2prod runs
+  spec2prod resume 1f0c9a2b
   spec2prod openhands install
 
 exit codes:
@@ -42,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"spec2prod {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (init, doctor, plan, run):
+    for command in (init, doctor, plan, run, runs, extend, worker, queue):
         command.add(commands, common)
     releases.add(commands, common)
     for command in (gates, config, openhands):

@@ -82,8 +82,10 @@ def _tell(teller: Teller, question: Question, settings: Settings, *, full: bool)
 def _asked(rule: Rule | None) -> str:
     if rule is None:
         return "not asked"
+    from spec2prod.reports.words import limits
+
     waivable = ", waivable" if rule.waivable else ""
-    return f"{', '.join(map(str, rule.limits))} ({'required' if rule.required else 'optional'}{waivable})"
+    return f"{limits(', '.join(map(str, rule.limits)))} ({'required' if rule.required else 'optional'}{waivable})"
 
 
 def _figures(gate: str, question: Question, settings: Settings) -> tuple[str, ...]:

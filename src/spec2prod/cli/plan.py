@@ -102,10 +102,14 @@ def _stages(teller: Teller, explanation: Explanation) -> None:
 
 
 def _rules(teller: Teller, explanation: Explanation) -> None:
+    from spec2prod.reports.words import limits
+
     teller.heading("Rules in force")
     for rule in explanation.plan.rules:
-        limits = ", ".join(f"{limit} ({limit.origin})" for limit in rule.limits)
-        teller.line(f"{rule.gate}, {'required' if rule.required else 'optional'}{', waivable' if rule.waivable else ''}: {limits}")
+        needed = limits(", ".join(f"{limit} ({limit.origin})" for limit in rule.limits))
+        teller.line(f"{rule.gate}, {'required' if rule.required else 'optional'}{', waivable' if rule.waivable else ''}: {needed}")
+    for clause in explanation.plan.left_out:
+        teller.line(clause)
     for waiver in explanation.plan.waivers:
         refused = explanation.refused.get(waiver)
         teller.line(f"{waiver.gate}: {waiver}" + (f"; it does not count: {refused}" if refused else ""))
@@ -151,6 +155,7 @@ def _values(explanation: Explanation) -> dict[str, object]:
         "auto_fix": planned.auto_fix,
         "coverage_goal": planned.coverage_goal,
         "rules": [_rule_values(rule) for rule in planned.rules],
+        "left_out": planned.left_out,
         "waivers": [
             {
                 "gate": waiver.gate,

@@ -113,7 +113,7 @@ def attest(args: argparse.Namespace) -> int:
 
 
 def _shelf() -> Shelf:
-    from spec2prod.bootstrap.place import project_root
+    from spec2prod.bootstrap.project import project_root
     from spec2prod.bootstrap.releases import shelf
 
     return shelf(project_root())

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from spec2prod.cli import batch
 from spec2prod.cli.output import console, emit
+from spec2prod.cli.streams import Patient
 from spec2prod.errors import UsageError
+
+if TYPE_CHECKING:
+    from spec2prod.bootstrap.standing import Standing
+
+_PAINT = re.compile(r"\x1b\[[0-9;]*m")
 
 EPILOG = """\
 The report is written to workflow_report_<component>.json (or --output) whatever happens: verdicts, timings of every
 stage, what the agent was asked and what came, each process that was started. --async lets the agent write tests while
 linter, type checker and security scanner run; without it the same steps run one after another.
+
+A run that was interrupted, or whose machine died, is gone on with where it was: the same command does it, and spec2prod resume
+does it from its ID. Ctrl-C once stops cleanly, twice at once. What is done is kept in .spec2prod/spec2prod.sqlite, or where
+SPEC2PROD_DATABASE_URL says (none: nowhere).
 
 --enable-openhands reads LLM_MODEL, LLM_API_KEY and LLM_BASE_URL as OpenHands does; the agent server must be installed
 once: spec2prod openhands install
@@ -27,17 +41,18 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: a
         parents=[common],
         help="run a component's specification, tests, gates and delivery",
         description="Climb from a component's specification to its target, and report every step.",
-        epilog=EPILOG,
+        epilog=EPILOG + batch.EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_run_arguments(parser)
+    batch.add_batch_arguments(parser)
+    add_run_arguments(parser, required=False)
     parser.set_defaults(command=run)
 
 
-def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the flags of a run once: `spec2prod run` and the guide's script share them."""
-    parser.add_argument("--spec", required=True, metavar="FILE", help="the component's markdown specification")
-    parser.add_argument("--component", required=True, metavar="NAME", help="the component's name")
+def add_run_arguments(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    """Declare the flags of a run once: `spec2prod run` and the guide's script share them; `run` can do without some (`required`)."""
+    parser.add_argument("--spec", required=required, metavar="FILE", help="the component's markdown specification")
+    parser.add_argument("--component", required=required, metavar="NAME", help="the component's name")
     parser.add_argument(
         "--target", default="staging", choices=TARGETS, help="how far to climb; dev means development (default: %(default)s)"
     )
@@ -48,6 +63,8 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", metavar="FILE", help="the report (default: workflow_report_<component>.json)")
     add_override_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print the report on stdout, and everything else on stderr")
+    parser.add_argument("--new", action="store_true", help="start afresh, also where an interrupted run could be gone on with")
+    parser.add_argument("--no-wait", action="store_true", help="refuse where another run of the component is going on; else it is waited for")
 
 
 def add_override_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +72,18 @@ def add_override_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--enable-openhands", action="store_true", help="have the OpenHands agent write missing tests")
     parser.add_argument("--coverage-threshold", type=float, metavar="PERCENT", help="override the coverage rule of this run")
     parser.add_argument("--timeout-seconds", type=float, metavar="S", help="time limit of one module's agent task (default: 300)")
+    ending = parser.add_mutually_exclusive_group()
+    ending.add_argument("--fail-fast", action="store_true", help="end the run at the first \"no\" of a required gate, and ask no more")
+    ending.add_argument("--keep-going", action="store_true", help="ask everything whatever is red: the default, and it overrides a setting")
     parser.add_argument("--no-fix", action="store_true", help="do not let the linter mend the component's files")
+    parser.add_argument("--no-cache", action="store_true", help="ask every question, whatever earlier runs have answered")
+    parser.add_argument(
+        "--force",
+        action="append",
+        default=[],
+        metavar="STAGE",
+        help="ask the questions of a stage, or a gate, again although their answers are kept; may be given several times",
+    )
 
 
 def overrides(args: argparse.Namespace) -> dict[str, object]:
@@ -69,6 +97,12 @@ def overrides(args: argparse.Namespace) -> dict[str, object]:
         given["timeout_seconds"] = args.timeout_seconds
     if args.no_fix:
         given["auto_fix_linting"] = False
+    if args.no_cache:
+        given["cache"] = False
+    if args.force:
+        given["force"] = args.force
+    if args.fail_fast or args.keep_going:
+        given["fail_fast"] = bool(args.fail_fast)
     return given
 
 
@@ -101,18 +135,63 @@ def is_text(word: str) -> bool:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run, report, and return the exit code."""
-    from spec2prod.bootstrap.whole_run import run_and_report
-    from spec2prod.bootstrap.request import Request
+    """Run, report, and return the exit code; a run of which nothing has changed is answered from what it left."""
+    from spec2prod.bootstrap import standing
 
+    if batch.is_batch(args):
+        return batch.run_batch(args, overrides(args))
     refuse_unreadable(args)
+    component_path = Path(args.component_path) if args.component_path else None
+    question = None if asks_anew(args) else standing.asked(words_of(args), component_path, report_path(args).absolute())
+    if question is not None and (answer := standing.find(question)) is not None:
+        return tell_again(answer, report_path(args), json=args.json)
+
+    from spec2prod.bootstrap.request import Request
+    from spec2prod.bootstrap.whole_run import run_and_report
+
     request = Request(
         spec=Path(args.spec),
         component=args.component,
         target=args.target,
         async_mode=args.async_mode,
-        component_path=Path(args.component_path) if args.component_path else None,
+        component_path=component_path,
         overrides=overrides(args),
         overrides_from="command line",
+        new=args.new,
+        wait=not args.no_wait,
     )
-    return run_and_report(request, output=report_path(args), console=console(stderr=args.json), emit=emit if args.json else None)
+    out = console(stderr=args.json)
+    return run_and_report(request, output=report_path(args), console=out, emit=emit if args.json else None, question=question)
+
+
+def asks_anew(args: argparse.Namespace) -> bool:
+    """Whether the caller wants no earlier answer."""
+    return any(getattr(args, name, None) for name in ("no_cache", "force", "new"))
+
+
+def words_of(args: argparse.Namespace) -> dict[str, object]:
+    """Return everything that the command line asks, but for how it is told."""
+    return {name: value for name, value in vars(args).items() if name not in {"command", "json", "debug", "output", "no_wait"}}
+
+
+def tell_again(answer: Standing, output: Path, *, json: bool) -> int:
+    """Write an earlier run's report again, and tell its summary; return its exit code."""
+    import time
+
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(answer.made_at))
+    told = f"Nothing has changed since the run of {when} ({answer.run_id[:8]}): its verdicts stand. --no-cache asks again.\n"
+    stream = Patient(sys.stderr if json else sys.stdout)
+    stream.write(told + (answer.summary if stream.isatty() else _PAINT.sub("", answer.summary)))
+    stream.flush()
+    if not output.exists() or output.read_text(encoding="utf-8", errors="replace") != answer.document:
+        _write(output, answer.document)
+    if json:
+        emit(answer.document)
+    return answer.exit_code
+
+
+def _write(output: Path, text: str) -> None:
+    from spec2prod.bootstrap.reporting import refuse_unwritable, save_text
+
+    refuse_unwritable(output)
+    save_text(output, text)

@@ -52,6 +52,10 @@ class Patient:
         except OSError:
             silence(self._stream)
 
+    def isatty(self) -> bool:
+        """Whether people read there."""
+        return self._stream.isatty()
+
     def __getattr__(self, name: str) -> object:
         """Be the stream in everything else."""
         return getattr(self._stream, name)

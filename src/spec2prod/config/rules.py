@@ -15,6 +15,7 @@ from spec2prod.config.settings import Settings
 from spec2prod.domain.plan import Target
 from spec2prod.domain.specification import Specification
 from spec2prod.domain.verdict import Comparison, Limit, Rule
+from spec2prod.errors import SettingsError
 
 COVERAGE = "test_coverage"
 SECURITY = "security"  # not waivable unless the settings say so, even where it is optional
@@ -104,12 +105,35 @@ def _of_target(target: Target, settings: Settings) -> Iterator[Rule]:
         default = defaults.get(gate) or next((rule for rule in DEFAULTS[Target.PRODUCTION] if rule.gate == gate), _own(gate, settings))
         changes = dict(stated[gate])
         required = bool(changes.pop("required", default.required))
+        if not changes.pop("asked", True):
+            _refuse_left_out(target, gate, settings, required=required)
+            continue
         waivable = bool(changes.pop("waivable", not required and gate != SECURITY))
         limits = {limit.value: limit for limit in default.limits}
         for value, threshold in changes.items():
             limit = _limit(value, threshold, settings.origin(f"rules.{target.value}.{gate}.{value}"))
             limits[value] = replace(limit, comparison=limits[value].comparison) if value in limits else limit
         yield Rule(gate=gate, limits=tuple(limits.values()), required=required, waivable=waivable)
+
+
+def left_out(target: Target, settings: Settings) -> tuple[str, ...]:
+    """Return the gates that the settings leave out on a climb to `target`, a clause each: what is not asked is told."""
+    stated = settings.rules.model_dump()
+    climb = tuple(Target)[: tuple(Target).index(target) + 1]
+    return tuple(
+        f"{gate} is not asked at {step} ({settings.origin(f'rules.{step.value}.{gate}.asked')})"
+        for step in climb
+        for gate, rule in stated[step.value].items()
+        if rule["asked"] is False
+    )
+
+
+def _refuse_left_out(target: Target, gate: str, settings: Settings, *, required: bool) -> None:
+    if required:
+        where = settings.origin(f"rules.{target.value}.{gate}.asked")
+        raise SettingsError(
+            f"{gate} is required at {target}: it cannot be left out", where=where, next_step="set required = false beside it, or ask it"
+        )
 
 
 def _asks(gate: str, changes: Mapping[str, object]) -> bool:

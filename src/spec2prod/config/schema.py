@@ -16,6 +16,7 @@ type Seconds = Annotated[float, Field(gt=0, le=86_400)]
 type Name = Annotated[str, Field(min_length=1)]
 type Sentence = Annotated[str, Field(pattern=r"\S")]
 type Url = Annotated[str, Field(pattern=r"^https?://\S+$")]
+type DatabaseUrl = Annotated[str, Field(pattern=r"^((postgresql|postgres)://\S+|sqlite:///.+|none)$")]
 type Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 type Names = Annotated[tuple[Name, ...], Field(strict=False)]  # TOML has lists, not tuples
 
@@ -35,11 +36,16 @@ class ComponentTable(Part):
     path: Name = Field(description="its folder or file, relative to the project")
     tests: Names = Field(default=(), description="its test files, or folders of them; found by convention unless stated")
     specification: Name | None = Field(default=None, description="its markdown specification")
+    needs: Names = Field(default=(), description="components that are promoted before it, when several are run (`spec2prod run --all`)")
+    labels: Names = Field(default=(), description="labels that a fleet's worker must have to run it, such as gpu")
 
 
 class GateRule(Part):
     """What every gate's rule has."""
 
+    asked: bool | None = Field(
+        default=None, description="whether it is asked at all; only an optional gate can be left out, and every report says so"
+    )
     required: bool | None = Field(default=None, description=_REQUIRED)
     waivable: bool | None = Field(default=None, description=_WAIVABLE)
 
@@ -126,6 +132,10 @@ class GateTable(Part):
     better: Literal["lower", "higher"] = Field(default="lower", description="whether the figure should be low or high")
     stage: Literal["testing", "refactoring"] = Field(default="refactoring", description="the stage in which it is asked")
     reads_tests: bool = Field(default=True, description="whether a change of the tests asks it again")
+    reads: Names | None = Field(
+        default=None, description="the project's files that its answer depends on, as globs; unless stated, all of them: any change asks again"
+    )
+    cache: bool = Field(default=True, description="whether its answer counts again while nothing that it reads has changed")
     exit_codes: Annotated[tuple[int, ...], Field(strict=False)] = Field(
         default=(0, 1), description="the exit codes of an answer; any other one is a crash (not for `exit-code`)"
     )
@@ -179,6 +189,16 @@ class WaiverTable(Part):
     component: Name | None = Field(default=None, description="the one component that it is for; every one unless stated")
 
 
+class FallbackTable(Part):
+    """`[[tool.spec2prod.openhands.fallbacks]]`: a model that a task goes on with where the one before it fails for good."""
+
+    model: Name = Field(description="the model, in litellm's form `provider/name`")
+    base_url: Url | None = Field(default=None, description="its OpenAI-compatible endpoint")
+    api_key_env: Variable = Field(default="LLM_API_KEY", description="the variable that holds its key")
+    input_cost_per_token: Count | None = Field(default=None, description="US dollars per input token, for models without a listed price")
+    output_cost_per_token: Count | None = Field(default=None, description="US dollars per output token")
+
+
 class OpenHandsTable(Part):
     """`[tool.spec2prod.openhands]`: the model that writes tests, and the limits of its tasks. A key is never a setting."""
 
@@ -197,6 +217,9 @@ class OpenHandsTable(Part):
     )
     max_concurrent: Annotated[int, Field(gt=0, le=256)] = Field(default=4, description="tasks at a time in async mode at most")
     required: bool = Field(default=False, description="whether a run fails when no tests could be generated")
+    fallbacks: Annotated[tuple[FallbackTable, ...], Field(strict=False)] = Field(
+        default=(), description="models to go on with, in this order, where a model fails in a way that may not pass soon"
+    )
 
 
 class ProductionTable(Part):
@@ -226,8 +249,29 @@ class Table(Part):
         default=2.0, description="longest pause between two looks at an agent's task, in seconds"
     )
     enable_openhands_test_generation: bool = Field(default=False, description="whether the agent writes missing tests in every run")
+    database_url: DatabaseUrl | None = Field(
+        default=None,
+        description="where runs, answers and jobs are kept: `postgresql://…`, `sqlite:///path`, or `none` for nowhere; "
+        "SPEC2PROD_DATABASE_URL wins; else `.spec2prod/spec2prod.sqlite`",
+    )
+    cpu_slots: Annotated[int, Field(ge=2, le=1024)] | None = Field(
+        default=None, description="processes of runs at a time, for all runs of one spec2prod process; one a core unless stated, never below 2"
+    )
+    fail_fast: bool = Field(
+        default=False, description="whether the first \"no\" of a required gate ends the run; what is not asked then counts as not asked"
+    )
     type_checker: Literal["auto", "pyright", "basedpyright", "mypy", "ty"] = Field(
         default="auto", description="the type checker; `auto` is the one that the project configures, else basedpyright"
+    )
+    cache: bool = Field(default=True, description="whether answers of earlier runs to the same questions count; `--no-cache` asks everything")
+    cache_max_mb: Annotated[float, Field(gt=0)] = Field(
+        default=500.0, description="how large the cache may grow, in MB; the least recently used answers go first"
+    )
+    force: Names = Field(
+        default=(), description="stages, questions or gates that are asked again although their answers are kept; meant for `--force`"
+    )
+    vulnerabilities_max_age_hours: Count = Field(
+        default=24.0, description="how long an answer of the vulnerability service counts while the environment is the same, in hours"
     )
     rules: RulesTable = Field(default=RulesTable(), description="what each target asks of each gate")
     gates: dict[str, GateTable] = Field(default_factory=dict, description="gates of the project's own, by name")

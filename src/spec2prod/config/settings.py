@@ -31,7 +31,11 @@ _PLAINLY = {
     "model_type": "must be a table",
     "tuple_type": "must be a list",
 }
-_FROM_ENVIRONMENT = {"openhands.model": "LLM_MODEL", "openhands.base_url": "LLM_BASE_URL"}
+_FROM_ENVIRONMENT = {
+    "openhands.model": "LLM_MODEL",
+    "openhands.base_url": "LLM_BASE_URL",
+    "database_url": "SPEC2PROD_DATABASE_URL",
+}
 
 
 class Settings(Table):

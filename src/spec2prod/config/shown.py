@@ -20,7 +20,7 @@ from spec2prod.domain.verdict import Comparison, Rule
 type Value = str | float | int | bool | tuple[str, ...] | None
 
 _NO_SPECIFICATION = Specification(path="", title="")
-_USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+@")
+_USER_IN_URL = re.compile(r"(?<=://)[^/\s]+(?=@)|(?<=password=)[^&\s]+")
 _WRITTEN_IN_FULL = 1e6  # what `:g` does
 
 
@@ -73,7 +73,7 @@ def written(value: Value) -> str:
 def safe(value: object) -> Value:
     """Return a value as it may be shown: without the user and password that an address may hold."""
     if isinstance(value, str):
-        return _USER_IN_URL.sub("***@", value)
+        return _USER_IN_URL.sub("***", value)
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Sequence):

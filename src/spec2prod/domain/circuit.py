@@ -26,6 +26,9 @@ class CircuitRules:
     trial_s: float = 180.0
 
 
+USUAL = CircuitRules()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitState:
     """What is known of one endpoint. Times are seconds of one clock, which may be set back: see `settled`."""
@@ -77,10 +80,9 @@ def asked(state: CircuitState, now: float, rules: CircuitRules, caller: str) -> 
 
 
 def after_failure(state: CircuitState, now: float, rules: CircuitRules) -> CircuitState:
-    """Return the state after a call that failed: the circuit may open, and a failed trial opens it again."""
-    state = settled(state, now, rules)
-    opens = state.trial_at is not None or state.failures + 1 >= rules.threshold
-    return CircuitState(failures=state.failures + 1, opened_at=now if opens else state.opened_at)
+    """Return the state after a call that failed: the circuit may open, and a failed trial, one failure more in a row, opens it again."""
+    failures = state.failures + 1
+    return CircuitState(failures=failures, opened_at=now if failures >= rules.threshold else None)
 
 
 def after_success() -> CircuitState:

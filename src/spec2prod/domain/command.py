@@ -53,3 +53,11 @@ class Completed:
         how = f"killed by signal {-self.exit_code}" if self.exit_code is not None and self.exit_code < 0 else f"exit {self.exit_code}"
         last = next((line.strip() for line in reversed((self.stderr or self.stdout).splitlines()) if line.strip()), "")
         return f"{self.command.tool} ended with {how}" + (f": {last[:300]}" if last else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mended:
+    """What a mending command made of some files, in a copy: `texts` maps each path that it changed to its new text."""
+
+    completed: Completed
+    texts: Mapping[str, str]

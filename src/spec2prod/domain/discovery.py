@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from posixpath import basename, dirname
 
-from spec2prod.domain.locate import Imports, Layout, locate
+from spec2prod.domain.belonging import Imports
+from spec2prod.domain.layout import Layout
+from spec2prod.domain.locate import locate
 from spec2prod.errors import ComponentAmbiguousError, ComponentNotFoundError
 
 _HELPERS = frozenset({"scripts", "tools", "examples", "example", "benchmarks", "docs", "doc", "build", "dist", "noxfile.py", "tasks.py"})

@@ -45,6 +45,8 @@ class Plan:
     `coverage_goal` (percent) is what generation aims at: the strictest coverage rule in force, at least 80.
     `auto_fix` lets the linter mend what it can safely mend in the component's own files.
 
+    `left_out` names the optional gates that the settings do not ask, a clause each.
+
     `rules` are those of the whole climb; a climb to production releases to staging under `staging_rules`, as a climb that
     ends there would (law 7).
     """
@@ -58,9 +60,11 @@ class Plan:
     rules: tuple[Rule, ...]
     staging_rules: tuple[Rule, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+    left_out: tuple[str, ...] = ()
     generate: bool
     generation_required: bool
     auto_fix: bool
     coverage_goal: float
+    fail_fast: bool = False
     model: str = ""
     scripted_model: bool = False

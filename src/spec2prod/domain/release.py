@@ -22,7 +22,10 @@ _SECONDS_A_DAY = 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """A wheel, built once. `digest` is the SHA-256 (hex) of its bytes, `modules` are the import names that it must answer to."""
+    """A wheel, built once. `digest` is the SHA-256 (hex) of its bytes, `modules` are the import names that it must answer to.
+
+    `note` says where its version is not the project's own, and why.
+    """
 
     component: str
     version: str
@@ -30,6 +33,7 @@ class Artifact:
     path: Path
     modules: tuple[str, ...]
     dependencies: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from spec2prod.domain.candidate import Candidate, TaskOutcome, TestRequest
 from spec2prod.domain.command import Completed
 from spec2prod.domain.plan import Mode, Plan, Stage
+from spec2prod.domain.schedule_measured import MeasuredSchedule, measured_schedule
 from spec2prod.domain.timeline import Span, savings_ms
 from spec2prod.domain.verdict import Judgement, Verdict
 from spec2prod.errors import ExitCode, Spec2prodError
@@ -17,7 +18,8 @@ class StageResult:
     """How one stage went.
 
     `gates` are judged last and on the final tree; `first_gates` is what they said before the tree changed, empty where it
-    did not. `errors` are sentences; `outputs` are facts for the report. `rolled_back` says that a release was tried and taken back.
+    did not. `errors` are sentences; `outputs` are facts for the report. `rolled_back` says that a release was tried and taken back,
+    `timed_out` that the stage's own time limit ended it.
     """
 
     stage: Stage
@@ -27,11 +29,35 @@ class StageResult:
     errors: tuple[str, ...] = ()
     outputs: dict[str, object] = field(default_factory=dict)
     rolled_back: bool = False
+    timed_out: bool = False
+
+    @property
+    def ran_out_of_time(self) -> bool:
+        """Whether nothing but time limits kept its required gates, or the stage itself, from an answer."""
+        unasked = [gate for gate in self.gates if gate.required and gate.verdict is Verdict.ERRORED]
+        return all(gate.timed_out for gate in unasked) if unasked else self.timed_out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """A step that an earlier attempt of this run had done: its answer was taken from the record. Times are ISO 8601 in UTC."""
+
+    step: str
+    attempt: int
+    began_at: str
+    ended_at: str
+    wall_ms: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A finished run. `spans` hold the stages (`stage == ""`) and the steps inside them."""
+    """A finished run. `spans` hold the stages (`stage == ""`) and the steps inside them.
+
+    `attempt` counts the processes that have worked on it; `resumed_from` is when the first began (ISO 8601 in UTC), empty where this
+    is the first. `processes` are those that this attempt has started, `replayed` the steps that earlier ones had done.
+    `cache_hits` counts the questions that earlier runs had answered, `cache_misses` those that were asked.
+    `cpu_slots` is how many processes could run at a time, 0 where that was not limited.
+    """
 
     plan: Plan
     started_at: str
@@ -49,11 +75,23 @@ class Run:
     processes: tuple[Completed, ...] = ()
     digest: str = ""
     interrupted: bool = False
+    attempt: int = 1
+    resumed_from: str = ""
+    replayed: tuple[Replayed, ...] = ()
+    cache_hits: int = 0
+    cache_misses: int = 0
+    cpu_slots: int = 0
 
     @property
     def stage_spans(self) -> tuple[Span, ...]:
         """Return the stages' own spans."""
         return tuple(span for span in self.spans if not span.stage)
+
+    @property
+    def schedule(self) -> MeasuredSchedule:
+        """Return the run as a schedule: its critical path, the lower bound, and what idle slots waited for."""
+        written = {outcome.test_file: outcome.module for outcome in self.outcomes}
+        return measured_schedule(self.spans, mode=self.plan.mode, written=written, cpu_slots=self.cpu_slots)
 
     @property
     def savings_ms(self) -> float:
@@ -62,7 +100,7 @@ class Run:
 
     @property
     def exit_code(self) -> ExitCode:
-        """Return how the process ends: interrupted, rolled back, failed, errored, pending, else promoted.
+        """Return how the process ends: interrupted, rolled back, failed, errored (or out of time, if that was all), pending, else promoted.
 
         Generation and acceptance help a run and judge none: they count only where the settings require generation.
         """
@@ -74,7 +112,12 @@ class Run:
         code = next((code for verdict, code in _ENDINGS.items() if verdict in verdicts), None)
         if code is None:
             return ExitCode.COULD_NOT_ASK if any(self._counts(stage) for stage in self.not_run) else ExitCode.PROMOTED
-        return code
+        return ExitCode.TIME_LIMIT if code is ExitCode.COULD_NOT_ASK and self._ran_out_of_time else code
+
+    @property
+    def _ran_out_of_time(self) -> bool:
+        errored = (result for result in self.stages if self._counts(result.stage) and result.verdict is Verdict.ERRORED)
+        return all(result.ran_out_of_time for result in errored)
 
     @property
     def success(self) -> bool:

@@ -9,7 +9,7 @@ for all pairs of such values. For one set on m slots:
   slot and S has at least m tasks, the m smallest heads and tails are averaged instead (Carlier 1987): an optimal schedule exists in
   which no slot is without a task of S (moving one from a slot with two to an empty one delays none), so that each slot has a first
   task, which begins no sooner than its head, and a last one, after which its tail follows; sum this over the slots and divide by m.
-- *sharing*: of any k x m + 1 tasks that take more than half a slot each way, k + 1 run on one slot, one after another (pigeonholes): the sum
+- *sharing*: where each takes one slot, of any k x m + 1 tasks k + 1 run on one slot, one after another (pigeonholes): the sum
   of the k + 1 shortest of the k x m + 1 longest. For k = 1 this is the known p[m] + p[m+1].
 - *rate*: what is used above the burst must come back first: before the last payer starts, (sum - burst) / rate have passed.
 
@@ -23,6 +23,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from spec2prod.domain.schedule import Graph, Rate, Slots, Task, earliest_ms, remaining_ms
+
+_MOST_HEADS, _MOST_SHARED = 20, 4  # a bound of 60 tasks is a matter of a millisecond or two
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,8 @@ def _of_slots(pieces: Sequence[_Piece], slots: Slots) -> float:
     single = all(piece.amount == 1 for piece in pieces) and float(slots.count).is_integer()
     by_tail = sorted(pieces, key=lambda piece: -piece.tail)
     best = 0.0
-    for head in sorted({piece.head for piece in pieces}):
+    heads = sorted({piece.head for piece in pieces})
+    for head in heads[:: 1 + len(heads) // _MOST_HEADS]:  # fewer sets give no wrong bound, only a lower one
         chosen = [piece for piece in by_tail if piece.head >= head]
         bounds = _of_single(chosen, head, int(slots.count)) if single else _of_work(chosen, head, slots.count)
         best = max(best, *bounds)
@@ -103,7 +106,5 @@ def _of_single(by_tail: Sequence[_Piece], head: float, count: int) -> Iterator[f
 
 def _shared(longest_first: Sequence[float], count: int) -> float:
     """Return what one slot must do where k x count + 1 tasks meet on `count` slots; the durations come negated, sorted."""
-    return max(
-        (-sum(longest_first[k * (count - 1) : k * count + 1]) for k in range(1, (len(longest_first) - 1) // count + 1)),
-        default=0.0,
-    )
+    most = min(_MOST_SHARED, (len(longest_first) - 1) // count)
+    return max((-sum(longest_first[k * (count - 1) : k * count + 1]) for k in range(1, most + 1)), default=0.0)

@@ -11,17 +11,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """One piece of work: a stage, or (with `stage` set) a step inside one."""
+    """One piece of work: a stage, or (with `stage` set) a step inside one.
+
+    `waited_ms` of a step's time went by before a slot was free for it.
+    """
 
     name: str
     start_ms: float
     end_ms: float
     stage: str = ""
+    waited_ms: float = 0.0
 
     @property
     def duration_ms(self) -> float:
         """Return how long it took, in milliseconds."""
         return max(0.0, self.end_ms - self.start_ms)
+
+    @property
+    def worked_ms(self) -> float:
+        """Return how long it took without the wait for a slot, in milliseconds."""
+        return max(0.0, self.duration_ms - self.waited_ms)
 
 
 def busy_ms(spans: Iterable[Span]) -> float:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from spec2prod.domain.figures import at_least, at_most, exactly, figure
 from spec2prod.domain.waiver import Waiver, chosen, objection
 
 
@@ -84,13 +85,15 @@ class Measurement:
 class Unanswered:
     """The question could not be asked, or its answer could not be read.
 
-    `no_tests` marks the one case that is the component's own lack and not a tool's: it is judged `failed`.
+    `no_tests` marks the one case that is the component's own lack and not a tool's: it is judged `failed`. `timed_out` says that a
+    time limit came before the answer.
     """
 
     gate: str
     reason: str
     next_step: str = ""
     no_tests: bool = False
+    timed_out: bool = False
 
 
 type Answer = Measurement | Unanswered
@@ -100,13 +103,15 @@ type Answer = Measurement | Unanswered
 class Evidence:
     """An answer bound to the digest of what was measured.
 
-    `digest` is the SHA-256 (hex) of the measured files; `measured_at` is ISO 8601 in UTC.
+    `digest` is the SHA-256 (hex) of the measured files; `measured_at` is ISO 8601 in UTC. `from_cache` is the ID of the earlier run
+    that measured it, empty where this one did.
     """
 
     answer: Answer
     digest: str
     measured_at: str
     tool: str
+    from_cache: str = ""
 
 
 class Comparison(StrEnum):
@@ -133,7 +138,11 @@ class Limit:
 
     def __str__(self) -> str:
         """Return the limit as a reader writes it: `percent >= 80`."""
-        return f"{self.value} {self.comparison} {self.threshold:g}"
+        return f"{self.value} {self.comparison} {exactly(self.threshold)}"
+
+    def told(self, measured: float) -> str:
+        """Return a figure as a reader writes it, rounded to the side on which it lies, so that a "no" never reads like a "yes"."""
+        return at_most(measured) if self.comparison is Comparison.AT_LEAST else at_least(measured)
 
     def tightest(self, other: Limit) -> Limit:
         """Return whichever of two limits on the same value passes less."""
@@ -175,6 +184,11 @@ class Judgement:
     def answered(self) -> bool:
         """Whether something was measured."""
         return self.evidence is not None and isinstance(self.evidence.answer, Measurement)
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether a time limit came before the answer."""
+        return self.evidence is not None and isinstance(self.evidence.answer, Unanswered) and self.evidence.answer.timed_out
 
 
 def judge(rule: Rule, evidence: Evidence | None, *, waivers: Iterable[Waiver] = (), today: date = date.max) -> Judgement:
@@ -232,12 +246,15 @@ def _against(rule: Rule, measurement: Measurement) -> tuple[Verdict, str]:
     broken = [limit for limit in rule.limits if not limit.holds(measurement.values[limit.value])]
     if not broken:
         return Verdict.PASSED, ""
-    parts = (f"{limit.value} is {measurement.values[limit.value]:g}, needed {limit.comparison} {limit.threshold:g}" for limit in broken)
+    parts = (
+        f"{limit.value} is {limit.told(measurement.values[limit.value])}, needed {limit.comparison} {exactly(limit.threshold)}"
+        for limit in broken
+    )
     return Verdict.FAILED, "; ".join(parts)
 
 
 def _figures(measurement: Measurement) -> str:
-    return ", ".join(f"{name} {value:g}" for name, value in measurement.values.items())
+    return ", ".join(f"{name} {figure(value)}" for name, value in measurement.values.items())
 
 
 def stage_verdict(gates: Iterable[Judgement]) -> Verdict:

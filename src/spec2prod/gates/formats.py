@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET
 from pydantic import BaseModel, Field, ValidationError
 
 from spec2prod.domain.command import Completed
+from spec2prod.domain.figures import figure as shown
 from spec2prod.domain.verdict import Finding, Severity
 from spec2prod.gates.reading import in_order, plural
 
@@ -216,7 +217,7 @@ def figure(text: str, path: str, checked: str) -> Told | str:
         return looked_at
     if looked_at < 1:
         return f"nothing was checked: {checked} is {looked_at:g}"
-    return Told(figure=found, checked=int(looked_at), summary=f"{path} is {found:g}")
+    return Told(figure=found, checked=int(looked_at), summary=f"{path} is {shown(found)}")
 
 
 def _number(document: object, path: str) -> float | str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -21,6 +21,7 @@ from spec2prod.gates.reading import in_order, plural, unanswered
 
 PERFORMANCE = "performance"
 FASTEST = "fastest_ms "  # begins the name of one benchmark's figure, which the next run is compared with
+_NOTHING_EARLIER = "nothing earlier to compare with"
 _FIGURES = TypeAdapter(dict[str, float])
 
 
@@ -47,6 +48,14 @@ class Performance:
             findings=in_order(_told(each, lost.get(each.id)) for each in worst),
             summary=_summary(slowest, len(benchmarks), lost),
         )
+
+    def compared(self, answer: Measurement) -> Measurement:
+        """Return an answer that was kept, compared with the figures of today: its own may be the last promoted ones by now."""
+        kept = {name.removeprefix(FASTEST): value for name, value in answer.values.items() if name.startswith(FASTEST)}
+        lost = [100.0 * (value / self.earlier[name] - 1.0) for name, value in kept.items() if self.earlier.get(name, 0.0) > 0.0]
+        told = f"at worst {_compared(max(lost))}" if lost else _NOTHING_EARLIER
+        values = {**answer.values, "slower_percent": max(0.0, *lost, 0.0)}
+        return replace(answer, values=values, summary=f"{answer.summary.partition('; ')[0]}; {told}")
 
     def _slower(self, benchmark: Benchmark) -> float:
         return 100.0 * (benchmark.min_ms / self.earlier[benchmark.id] - 1.0)
@@ -93,5 +102,5 @@ def _compared(lost: float) -> str:
 
 
 def _summary(slowest: Benchmark, count: int, lost: Mapping[str, float]) -> str:
-    compared = f"at worst {_compared(max(lost.values()))}" if lost else "nothing earlier to compare with"
+    compared = f"at worst {_compared(max(lost.values()))}" if lost else _NOTHING_EARLIER
     return f"at most {slowest.median_ms:.4g} ms per call in {plural(count, 'benchmark')}; {compared}"

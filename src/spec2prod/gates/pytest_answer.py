@@ -66,6 +66,16 @@ class Benchmark(_Part):
     rounds: int = Field(ge=1)
 
 
+class Told(_Part):
+    """What the process was heard to read; see `workers/spec2prod_reads.py`."""
+
+    files: list[str]
+    folders: list[str]
+    importables: list[str]
+    everything: bool
+    never: str
+
+
 class PytestAnswer(_Part):
     """The whole answer. `missing` names the libraries without which nothing could run; `pip` says whether it could install them."""
 
@@ -83,6 +93,7 @@ class PytestAnswer(_Part):
     modules: dict[str, Lines] = {}
     lines: dict[str, dict[str, Spans]] = {}
     benchmarks: list[Benchmark] = []
+    reads: Told | None = None
 
 
 def parse(text: str | None, nonce: str) -> PytestAnswer | None:

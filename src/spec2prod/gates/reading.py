@@ -26,7 +26,8 @@ def unanswered(gate: str, completed: Completed, reason: str, *, next_step: str =
         next_step = next_step or f"run it by hand to see where it hangs, or give it more than {command.timeout_s:g} s"
     elif "syntax" in reason.lower():
         next_step = next_step or "mend what Python cannot parse, then run again"
-    return Unanswered(gate=gate, reason=reason, next_step=next_step or f"run it by hand: {by_hand(completed)}")
+    step = next_step or f"run it by hand: {by_hand(completed)}"
+    return Unanswered(gate=gate, reason=reason, next_step=step, timed_out=completed.timed_out)
 
 
 def by_hand(completed: Completed) -> str:

@@ -20,6 +20,7 @@ from posixpath import commonpath
 from spec2prod.domain.command import Command, Completed
 from spec2prod.domain.component import Component
 from spec2prod.domain.flaky import FLAKY, OPEN
+from spec2prod.domain.question import Reads
 from spec2prod.domain.suite import EMPTY_SUITE, CaseResult, SuiteReport
 from spec2prod.domain.verdict import Answer, Finding, Measurement, Unanswered
 from spec2prod.gates.performance import PERFORMANCE, Performance
@@ -111,6 +112,25 @@ class TestsGate:
         executed = {module: statements[module] - lines(each.missing) for module, each in known.items()}
         cases = tuple(_result(case, answer, component) for case in answer.cases)
         return SuiteReport(cases=cases, statements=statements, executed=executed)
+
+    def reads(self, component: Component, completed: Completed) -> Reads | None:
+        """Return what the run was heard to read; None where it did not tell."""
+        del component
+        answer = parse(completed.answer, self.nonce)
+        if answer is None or answer.reads is None:
+            return None
+        told = answer.reads
+        return Reads(
+            files=tuple(told.files),
+            folders=tuple(told.folders),
+            importables=tuple(told.importables),
+            everything=told.everything,
+            never=told.never,
+        )
+
+    def compared(self, answer: Measurement) -> Measurement:
+        """Return a kept answer as this run tells it: benchmarks are compared with the run that was promoted last."""
+        return self.performance.compared(answer) if self.performance and answer.gate == PERFORMANCE else answer
 
     def _run(self, component: Component, files: Sequence[str], order: str) -> Command:
         modules = (part for module in component.modules for part in ("--module", module))

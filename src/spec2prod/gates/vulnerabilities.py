@@ -21,6 +21,7 @@ from spec2prod.gates import static
 from spec2prod.gates.reading import in_order, plural, unanswered
 
 VULNERABILITIES = "vulnerabilities"
+_OURS = ", in the environment that spec2prod itself is installed in: the project has none of its own (.venv)"
 _NEXT_STEP = "audit where the vulnerability service can be reached: pip-audit"
 
 
@@ -115,7 +116,12 @@ class VulnerabilitiesGate:
         if not audited:
             skipped = next((package.skip_reason for package in report.dependencies if package.skip_reason), "it looked at no package")
             return self._not_audited(completed, f"the service knows 0 of {plural(len(report.dependencies), 'package')} ({skipped})")
-        return (_measured(audited, len(report.dependencies)),)
+        return (_measured(audited, len(report.dependencies), self._whose(component)),)
+
+    def _whose(self, component: Component) -> str:
+        """Say in words where what was audited is not the project's own: the packages are then spec2prod's, not what it will run with."""
+        is_ours = component.interpreter.parent == self.interpreter.parent and not component.interpreter.is_relative_to(component.root)
+        return _OURS if is_ours else ""
 
     def _not_audited(self, completed: Completed, reason: str) -> tuple[Answer, ...]:
         folders = "".join(f" --path {shlex.quote(folder)}" for folder in self.site_packages)
@@ -123,7 +129,7 @@ class VulnerabilitiesGate:
         return (unanswered(VULNERABILITIES, completed, f"could not be audited: {reason}", next_step=next_step),)
 
 
-def _measured(audited: Sequence[_Package], listed: int) -> Measurement:
+def _measured(audited: Sequence[_Package], listed: int, whose: str) -> Measurement:
     findings = in_order(_finding(package, each) for package in audited for each in package.vulns or ())
     unknown = f", {listed - len(audited)} could not be audited" if listed > len(audited) else ""
     return Measurement(
@@ -131,7 +137,7 @@ def _measured(audited: Sequence[_Package], listed: int) -> Measurement:
         values={"vulnerabilities": float(len(findings))},
         checked=len(audited),
         findings=findings,
-        summary=f"{len(findings)} known in {plural(len(audited), 'package')}{unknown}",
+        summary=f"{len(findings)} known in {plural(len(audited), 'package')}{unknown}{whose}",
     )
 
 

@@ -59,12 +59,13 @@ class Unanswered(Part):
 
 
 class Evidence(Part):
-    """An answer, bound to the SHA-256 of what was measured."""
+    """An answer, bound to the SHA-256 of what was measured; `from_cache` is the earlier run that measured it, empty where this one did."""
 
     answer: Measurement | Unanswered
     digest: str
     measured_at: str
     tool: str
+    from_cache: str
 
 
 class Judgement(Part):
@@ -167,9 +168,11 @@ class Plan(Part):
     stages: tuple[Stage, ...]
     rules: tuple[Rule, ...]
     waivers: tuple[Waiver, ...]
+    left_out: tuple[str, ...]
     generate: bool
     generation_required: bool
     auto_fix: bool
+    fail_fast: bool
     coverage_goal: float
     model: str
     scripted_model: bool
@@ -234,12 +237,47 @@ class Process(Part):
 
 
 class Span(Part):
-    """One piece of work, in milliseconds since the run's start; `stage` is empty for a stage itself."""
+    """One piece of work, in milliseconds since the run's start; `stage` is empty for a stage itself.
+
+    `waited_ms` of it went by before a slot was free.
+    """
 
     name: str
     stage: str
     start_ms: Figure
     end_ms: Figure
+    waited_ms: Figure
+
+
+class Waited(Part):
+    """Idle slot-milliseconds of a resource, by what they waited for."""
+
+    resource: str
+    slot_ms: Figure
+    waited_for: str
+
+
+class Schedule(Part):
+    """The run as a schedule, computed from its measured steps.
+
+    `critical_path` is the longest chain of steps that need one another; no order of the steps could have ended before
+    `lower_bound_ms`, the largest of `bounds_ms` (the critical path's length, and for each resource its work divided by its slots or
+    more). `idle` tells what free slots waited for, the longest first.
+    """
+
+    makespan_ms: Figure
+    lower_bound_ms: Figure
+    bounds_ms: dict[str, Figure]
+    slots: dict[str, int]
+    critical_path: tuple[Span, ...]
+    idle: tuple[Waited, ...]
+
+
+class Cache(Part):
+    """How many questions earlier runs had answered (`hits`), and how many this one asked (`misses`)."""
+
+    hits: int
+    misses: int
 
 
 class FullRun(Part):
@@ -255,7 +293,9 @@ class FullRun(Part):
     candidates: tuple[Candidate, ...]
     adopted: tuple[str, ...]
     diffs: dict[str, str]
+    cache: Cache
     timeline: tuple[Span, ...]
+    schedule: Schedule
     processes: tuple[Process, ...]
 
 

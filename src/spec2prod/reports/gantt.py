@@ -81,12 +81,12 @@ def _grouped(spans: Iterable[Span]) -> list[tuple[str, list[Span]]]:
 
 def _row(name: str, spans: Sequence[Span], length: float, verdict: str, *, step: bool = False) -> Row:
     bars = tuple(_bar(span, length) for span in spans)
-    return Row(name=name, label=_label(name), step=step, verdict=verdict, bars=bars, busy_ms=busy_ms(spans))
+    return Row(name=name, label=label(name), step=step, verdict=verdict, bars=bars, busy_ms=busy_ms(spans))
 
 
-def _label(name: str) -> str:
+def label(name: str) -> str:
     """Shorten `agent:src/a/b.py` to `agent: b.py`: a narrow chart has no room for folders."""
-    what, colon, path = name.partition(":")
+    what, colon, path = str(name).partition(":")
     return f"{what}: {path.rpartition('/')[2]}" if colon else name
 
 

@@ -33,6 +33,7 @@ def render(run: Run) -> str:
             chart=gantt.lay_out(run),
             generation=generation(run),
             timings=stage_timings(run),
+            schedule=run.schedule,
             gates=[(result.stage, gate, _before(result.first_gates, gate.gate)) for result in run.stages for gate in result.gates],
         ).rstrip()
         + "\n"
@@ -51,6 +52,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "duration": words.duration,
+        "label": gantt.label,
         "ranges": words.line_ranges,
         "limits": words.limits,
         "sign": lambda verdict: SIGNS.get(str(verdict), "·"),

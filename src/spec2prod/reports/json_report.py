@@ -8,6 +8,7 @@ from typing import Any
 from spec2prod.domain.command import Completed
 from spec2prod.domain.plan import Stage
 from spec2prod.domain.run import Refusal, Run, StageResult
+from spec2prod.domain.schedule_measured import MeasuredSchedule
 from spec2prod.domain.timeline import busy_ms
 from spec2prod.domain.verdict import Verdict
 from spec2prod.reports import document
@@ -123,7 +124,9 @@ def _full(run: Run) -> document.FullRun:
         candidates=tuple(document.Candidate.model_validate(each) for each in run.candidates),
         adopted=run.adopted,
         diffs=run.diffs,
+        cache=document.Cache(hits=run.cache_hits, misses=run.cache_misses),
         timeline=tuple(document.Span.model_validate(each) for each in sorted(run.spans, key=lambda span: (span.start_ms, span.end_ms))),
+        schedule=_schedule(run.schedule),
         processes=tuple(_process(each) for each in run.processes),
     )
 
@@ -143,6 +146,17 @@ def generation(run: Run) -> document.Generation:
         unanswered={module: why for module in asked if module not in answered},
         submission_ms=run.submission_ms,
         collection_ms=run.collection_ms,
+    )
+
+
+def _schedule(schedule: MeasuredSchedule) -> document.Schedule:
+    return document.Schedule(
+        makespan_ms=schedule.makespan_ms,
+        lower_bound_ms=schedule.lower_bound_ms,
+        bounds_ms=dict(schedule.bounds_ms),
+        slots=dict(schedule.slots),
+        critical_path=tuple(document.Span.model_validate(each) for each in schedule.path),
+        idle=tuple(document.Waited.model_validate(each) for each in schedule.idle),
     )
 
 

@@ -69,6 +69,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     import coverage  # noqa: PLC0415 - only now is it known to be there, and its core chosen
 
     runner = os.getpid()
+    reads = importlib.import_module("spec2prod_reads").Reads(options.root, str(scratch))
+    reads.begin()
     measuring = begin(options, scratch)
     import pytest  # noqa: PLC0415 - measured as well: the component may be one that pytest itself imports (iniconfig, pluggy)
 
@@ -78,6 +80,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         os._exit(1)  # a child that a test forked and that came all the way here: it has nothing to say
     end(measuring, scratch)
     answer: dict[str, Any] = recorder.answer()
+    answer.update(reads=reads.answer())
     answer.update(lines_of(measuring, options))
     answer.update(missing=[], status=int(status), pytest=pytest.__version__, coverage=coverage.__version__)
     return answer

@@ -64,7 +64,7 @@ def hand_over(config: pytest.Config) -> None:
 
 def crowded(args: Sequence[str]) -> list[str]:
     """Return the folders in which many files are named, without those that lie in another one of them."""
-    counts = Counter(os.path.dirname(arg) or "." for arg in args)
+    counts = Counter(arg.rpartition("/")[0] or "." for arg in args)
     many = [folder for folder, count in counts.items() if count >= MANY]
     return [folder for folder in many if not any(other != folder and within(other, [folder]) for other in many)]
 

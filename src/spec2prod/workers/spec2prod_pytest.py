@@ -6,6 +6,7 @@ spec2prod: it lives in the judged component's environment.
 
 from __future__ import annotations
 
+import importlib
 import os
 import random
 import sys
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import coverage
 import pytest
-from spec2prod_folders import hand_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ def pytest_load_initial_conftests() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Keep pytest-benchmark's folder out of the source tree, unless the project compares with what lies there; hand folders over."""
-    hand_over(config)
+    importlib.import_module("spec2prod_folders").hand_over(config)
     if getattr(config.option, "benchmark_storage", "") and not getattr(config.option, "benchmark_compare", None):
         config.option.benchmark_storage = "file://" + tempfile.gettempdir()
 

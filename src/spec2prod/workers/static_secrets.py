@@ -1,20 +1,28 @@
-"""Are there secrets in the component's files? detect-secrets, offline: nothing is verified, no baseline is read or written."""
+"""Are there secrets in the component's files? detect-secrets, offline: nothing is verified, no baseline is read or written.
+
+A file is read in pieces of about one megabyte, so that no file fills the memory. detect-secrets takes some seconds for each of them:
+a text that is larger than the limit is named and leaves the question open, since nothing that was not looked through is clean.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     import argparse
 
 NOTHING: dict[str, Any] = {"trouble": "", "files": 0, "set_aside": 0, "found": []}
-LARGEST_OTHER_BYTES = 5 * 1024 * 1024  # of a file that is not Python: data, not text that people write secrets into
+LARGEST_OTHER_BYTES = 16 * 1024 * 1024  # of a text that is not Python: about two minutes
+PIECE_BYTES = 1024 * 1024
+OVERLAP_BYTES = 4096  # of the pieces of a line that is longer than a piece: no secret that a detector knows is longer
 ALLOWLIST = "detect_secrets.filters.allowlist.is_line_allowlisted"
+MARK = re.compile(rb"(?:allow|white)list", re.IGNORECASE)  # without it no line is set aside
 
 
 def answer(options: argparse.Namespace) -> dict[str, Any]:
@@ -23,17 +31,26 @@ def answer(options: argparse.Namespace) -> dict[str, Any]:
     from detect_secrets.settings import default_settings, get_filters  # noqa: PLC0415 - as above
 
     detect_secrets.core.log.log.setLevel(logging.CRITICAL + 1)
-    files = [*options.module, *options.test]
-    files += [path for path in others(options) if path not in set(files)]
+    named = [*options.module, *options.test]
+    texts = [*named, *(path for path in others(options) if path not in set(named) and is_text(Path(options.root, path)))]
+    large = [path for path in texts if path not in set(named) and Path(options.root, path).stat().st_size > LARGEST_OTHER_BYTES]
     with default_settings() as settings:
-        texts = {path: text for path in files if (text := readable(options, path))}
-        found = {path: secrets_in(text) for path, text in texts.items()}
+        found = {path: secrets_in(options, path) for path in texts if path not in large}
         settings.disable_filters(ALLOWLIST)
         get_filters.cache_clear()
-        everything = {path: secrets_in(text) for path, text in texts.items()}
-    aside = sum(len(everything[path].keys() - found[path].keys()) for path in found)
+        everything = {path: secrets_in(options, path) for path in found if has(MARK, Path(options.root, path))}
+    aside = sum(len(lines.keys() - found[path].keys()) for path, lines in everything.items())
     told = [{"path": path, "line": line, "kind": kinds} for path, lines in found.items() for line, kinds in sorted(lines.items())]
-    return {"files": len(texts), "set_aside": aside, "found": told}
+    return {"trouble": not_scanned(large), "files": len(found), "set_aside": aside, "found": told}
+
+
+def not_scanned(large: list[str]) -> str:
+    """Name the files that are too large to be looked through."""
+    if not large:
+        return ""
+    named = ", ".join(large[:3]) + (f" and {len(large) - 3} more" if len(large) > 3 else "")  # noqa: PLR2004 - what fits a line
+    limit = f"{LARGEST_OTHER_BYTES // 2**20} MiB, the most that is looked through"
+    return f"{named}: larger than {limit}; move such data out of the component's folder"
 
 
 def others(options: argparse.Namespace) -> Iterator[str]:
@@ -49,26 +66,28 @@ def others(options: argparse.Namespace) -> Iterator[str]:
                 yield path.relative_to(root).as_posix()
 
 
-def readable(options: argparse.Namespace, path: str) -> str:
-    """Return where a file can be scanned as UTF-8, empty where it is no text.
+def is_text(file: Path) -> bool:
+    """Whether a file may hold text: a byte that is zero stands in none."""
+    return not has(re.compile(rb"\0"), file)
 
-    detect-secrets silently skips what it cannot decode; such a text is scanned in a copy.
-    """
-    file = Path(options.root, path)
-    is_code = path in {*options.module, *options.test}
-    if not is_code and file.stat().st_size > LARGEST_OTHER_BYTES:
-        return ""
-    content = file.read_bytes()
-    if b"\0" in content and not is_code:
-        return ""
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        copy = Path(options.answer).parent / "decoded" / path
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(content.decode(declared(file), errors="replace"), encoding="utf-8")
-        return str(copy)
-    return str(file)
+
+def has(pattern: re.Pattern[bytes], file: Path) -> bool:
+    """Whether a pattern stands anywhere in a file."""
+    with file.open("rb") as stream:
+        return any(pattern.search(piece) for _, piece in pieces(stream))
+
+
+def pieces(stream: BinaryIO, size: int = PIECE_BYTES, overlap: int = OVERLAP_BYTES) -> Iterator[tuple[int, bytes]]:
+    """Yield a file in pieces, each with the number of lines before it; a piece ends with a line, or overlaps the next one."""
+    before, rest = 0, b""
+    while block := stream.read(size):
+        piece = rest + block
+        end = piece.rfind(b"\n") + 1
+        yield before, piece[:end] if end else piece
+        before += piece.count(b"\n")
+        rest = piece[end:] if end else piece[-overlap:]
+    if rest:
+        yield before, rest
 
 
 def declared(file: Path) -> str:
@@ -81,11 +100,30 @@ def declared(file: Path) -> str:
     return encoding if encoding != "utf-8" else "latin-1"
 
 
-def secrets_in(file: str) -> dict[int, str]:
+def secrets_in(options: argparse.Namespace, path: str) -> dict[int, str]:
     """Return the kinds of secrets by line: several detectors may see the same one."""
+    kinds: dict[int, set[str]] = {}
+    file = Path(options.root, path)
+    with file.open("rb") as stream:
+        for before, piece in pieces(stream):
+            for line, kind in scanned(options, path, text_of(piece, file)):
+                kinds.setdefault(before + line, set()).add(kind)
+    return {line: ", ".join(sorted(each)) for line, each in kinds.items()}
+
+
+def text_of(piece: bytes, file: Path) -> str:
+    """Return a piece's text; detect-secrets silently skips what it cannot decode as UTF-8."""
+    try:
+        return piece.decode("utf-8")
+    except UnicodeDecodeError:
+        return piece.decode(declared(file), errors="replace")
+
+
+def scanned(options: argparse.Namespace, path: str, text: str) -> list[tuple[int, str]]:
+    """Let detect-secrets look through a copy: it reads files alone, and goes by their names too."""
     from detect_secrets.core.scan import scan_file  # noqa: PLC0415 - a question of its own
 
-    kinds: dict[int, set[str]] = {}
-    for secret in scan_file(file):
-        kinds.setdefault(secret.line_number, set()).add(secret.type)
-    return {line: ", ".join(sorted(each)) for line, each in kinds.items()}
+    copy = Path(options.answer).parent / "piece" / path
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_text(text, encoding="utf-8", newline="")
+    return [(secret.line_number, secret.type) for secret in scan_file(str(copy))]

@@ -16,14 +16,16 @@ from tempfile import TemporaryDirectory
 import psutil
 import pytest
 
+from spec2prod.adapters.openhands.breaker import CircuitBreaker
 from spec2prod.adapters.openhands.child import ServerPlan
 from spec2prod.adapters.openhands.environment import Environment
-from spec2prod.adapters.openhands.options import OpenHandsOptions
+from spec2prod.adapters.openhands.options import Endpoint, OpenHandsOptions
 from spec2prod.adapters.openhands.server import AgentServer
 from spec2prod.adapters.openhands.target import interpreter_folders
 from spec2prod.adapters.openhands.workplace import Workplace
 from spec2prod.adapters.openhands.writer import OpenHandsWriter
 from spec2prod.adapters.sandbox import find_sandbox
+from spec2prod.application.ports import Breaker
 from spec2prod.domain.candidate import TaskOutcome, TaskStatus, TestRequest
 from spec2prod.testing.endpoint import ScriptedModel
 from spec2prod.testing.script import Behaviour, Script, parse_script
@@ -72,7 +74,9 @@ class Bench:
     place: Workplace
 
     @asynccontextmanager
-    async def writer(self, model: ScriptedModel, **options: object) -> AsyncIterator[OpenHandsWriter]:
+    async def writer(
+        self, model: ScriptedModel, breakers: Callable[[str], Breaker] | None = None, /, **options: object
+    ) -> AsyncIterator[OpenHandsWriter]:
         """Give a writer for this model, and stop it."""
         given = {"api_key": "not-a-real-one", "base_url": model.base_url, "input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6}
         settings = OpenHandsOptions(
@@ -80,7 +84,7 @@ class Bench:
             | given
             | options  # type: ignore[arg-type]
         )
-        writer = OpenHandsWriter(settings, self.place)
+        writer = OpenHandsWriter(settings, self.place, breakers=breakers)
         try:
             yield writer
         finally:
@@ -88,7 +92,7 @@ class Bench:
 
     async def ask(self, model: ScriptedModel, request: TestRequest, **options: object) -> TaskOutcome:
         """Put one task to it."""
-        async with self.writer(model, **options) as writer:
+        async with self.writer(model, None, **options) as writer:
             ids = await writer.submit([request])
             return await writer.outcome(ids[request.module])
 
@@ -214,6 +218,113 @@ async def test_a_wrong_key_is_not_tried_again(bench: Bench, request_for_prices: 
         assert outcome.reason == f"the model at {model.base_url} refused the key (401)"
         assert outcome.attempts == 1
         assert outcome.next_step == "check LLM_API_KEY"
+
+
+class Dying(ScriptedModel):
+    """A model that fails for good after its first answer."""
+
+    def count_answer(self) -> None:
+        super().count_answer()
+        self.behaviour = Behaviour(server_errors=1_000_000)
+
+
+@dataclass(frozen=True)
+class Second:
+    """A model to go on with."""
+
+    model: ScriptedModel
+    name: str = "openai/scripted-second"
+
+    @property
+    def options(self) -> dict[str, object]:
+        return {"fallbacks": (Endpoint(model=self.name, api_key="not-a-real-one", base_url=self.model.base_url),), "llm_retries": 1}
+
+
+@pytest.mark.asyncio
+async def test_where_a_model_fails_for_good_the_same_conversation_goes_on_with_the_next(
+    bench: Bench, request_for_prices: TestRequest
+) -> None:
+    """The first model writes the file and then dies; the second finds its work in the conversation, and does the rest."""
+    script = _script(_WRITE, _RUN, _FINISH)
+    with Dying(script) as first, ScriptedModel(script) as second:
+        outcome = await bench.ask(first, request_for_prices, **Second(second).options)
+        assert outcome.status is TaskStatus.DELIVERED, outcome.reason
+        assert (first.answered, second.answered, second.calls) == (1, 2, 2)
+        assert first.calls == 3
+    assert outcome.llm_calls == 3
+    assert outcome.model == "openai/scripted-second"
+    assert len(outcome.tried) == 1
+    assert outcome.tried[0].startswith(f"{first.model}: the model at ")
+    assert "(2 tries)" in outcome.tried[0]
+
+
+@pytest.mark.asyncio
+async def test_a_refused_key_is_gone_round_at_once(bench: Bench, request_for_prices: TestRequest) -> None:
+    with ScriptedModel(_script(_WRITE), key=_made_up("the", "right", "one")) as first, ScriptedModel(_script(_WRITE, _FINISH)) as second:
+        outcome = await bench.ask(first, request_for_prices, **Second(second).options)
+        assert outcome.status is TaskStatus.DELIVERED, outcome.reason
+        assert (first.answered, second.answered) == (0, 2)
+        assert outcome.tried == (f"{first.model}: the model at {first.base_url} refused the key (401)",)
+    assert outcome.model == "openai/scripted-second"
+
+
+@pytest.mark.asyncio
+async def test_a_model_that_is_left_alone_is_not_asked_and_the_next_one_is(bench: Bench, request_for_prices: TestRequest) -> None:
+    script = _script(_WRITE, _FINISH)
+    with ScriptedModel(script) as first, ScriptedModel(script) as second:
+        broken = CircuitBreaker(clock=lambda: 0.0)
+        for _ in range(5):
+            broken.failed()
+        whole = CircuitBreaker(clock=lambda: 0.0)
+        async with bench.writer(
+            first, lambda endpoint: broken if first.base_url in endpoint else whole, **Second(second).options
+        ) as writer:
+            ids = await writer.submit([request_for_prices])
+            outcome = await writer.outcome(ids[request_for_prices.module])
+        assert outcome.status is TaskStatus.DELIVERED, outcome.reason
+        assert (first.calls, second.calls) == (0, 2)
+    assert "left alone for 60 s" in outcome.tried[0]
+
+
+@pytest.mark.asyncio
+async def test_nothing_is_begun_that_the_run_has_no_time_for(bench: Bench, request_for_prices: TestRequest) -> None:
+    with ScriptedModel(_script(_WRITE)) as model:
+        outcome = await bench.ask(model, request_for_prices, time_left_s=1.5)
+        assert model.calls == 0
+    assert outcome.status is TaskStatus.LIMIT
+    assert outcome.resumable
+    assert outcome.reason.startswith("not begun: the run has only ")
+
+
+@pytest.mark.asyncio
+async def test_no_retry_is_waited_for_beyond_the_runs_time(bench: Bench, request_for_prices: TestRequest) -> None:
+    with ScriptedModel(_script(_WRITE), behaviour=Behaviour(server_errors=100)) as model:
+        outcome = await bench.ask(model, request_for_prices, time_left_s=20.0, llm_retry_wait_s=59.0)
+        assert model.calls == 1
+    assert outcome.status is TaskStatus.ERRORED
+    assert "not tried again: the wait of " in outcome.reason
+
+
+@pytest.mark.asyncio
+async def test_at_the_end_of_the_runs_time_a_task_is_paused(bench: Bench, request_for_prices: TestRequest) -> None:
+    with ScriptedModel(_script(_WRITE, {"run": "sleep 120"}, _FINISH)) as model:
+        outcome = await bench.ask(model, request_for_prices, time_left_s=5.0)
+    assert outcome.status is TaskStatus.LIMIT
+    assert outcome.reason == "stopped at the end of the run's time"
+    assert outcome.resumable
+
+
+@pytest.mark.asyncio
+async def test_where_every_model_fails_each_is_named(bench: Bench, request_for_prices: TestRequest) -> None:
+    script = _script(_WRITE)
+    with ScriptedModel(script, behaviour=Behaviour(server_errors=100)) as first, ScriptedModel(script, key=_made_up("k")) as second:
+        outcome = await bench.ask(first, request_for_prices, **Second(second).options)
+        assert (first.calls, first.answered, second.answered) == (2, 0, 0)
+    assert outcome.status is TaskStatus.ERRORED
+    assert first.model in outcome.reason
+    assert "openai/scripted-second" in outcome.reason
+    assert len(outcome.tried) == 2
+    assert outcome.model == ""
 
 
 @pytest.mark.asyncio

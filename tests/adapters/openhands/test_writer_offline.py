@@ -68,7 +68,7 @@ async def test_an_open_circuit_refuses_at_once(installed: Workplace, request_for
     breaker = CircuitBreaker(clock=lambda: 0.0)
     for _ in range(5):
         breaker.failed()
-    writer = OpenHandsWriter(OpenHandsOptions(model="openai/m", base_url="http://127.0.0.1:1"), installed, breaker=breaker)
+    writer = OpenHandsWriter(OpenHandsOptions(model="openai/m", base_url="http://127.0.0.1:1"), installed, breakers=lambda _: breaker)
     with pytest.raises(AgentUnavailableError, match="left alone for 60 s"):
         await writer.submit([request_for_prices])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,15 @@ from spec2prod.adapters.openhands.options import OpenHandsOptions
 
 
 def conversation_body(
-    options: OpenHandsOptions, *, conversation: str, working_folder: Path, text: str, number: int = 0, left_s: float = math.inf
+    options: OpenHandsOptions, *, conversation: str, working_folder: Path, text: str, model: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return what `POST /api/conversations` needs: without `tools` the agent could only talk. `number` and `left_s` as `model_body`."""
+    """Return what `POST /api/conversations` needs: without `tools` the agent could only talk. `model` is a `model_body`."""
     return {
         "conversation_id": conversation,
         "workspace": {"kind": "LocalWorkspace", "working_dir": str(working_folder)},
         "agent_settings": {
             "agent_kind": "openhands",
-            "llm": model_body(options, number=number, left_s=left_s),
+            "llm": model or model_body(options),
             "tools": [{"name": "terminal"}, {"name": "file_editor"}],
         },
         "max_iterations": options.max_iterations,

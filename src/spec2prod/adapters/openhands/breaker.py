@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from spec2prod.domain.circuit import (
+    USUAL,
     Circuit,
     CircuitRules,
     CircuitState,
@@ -24,7 +25,7 @@ class CircuitBreaker:
     """Watches one endpoint. `clock` returns monotonic seconds; the caller reports every call's end. Safe in several threads."""
 
     clock: Callable[[], float]
-    rules: CircuitRules = CircuitRules()
+    rules: CircuitRules = USUAL
     _state: CircuitState = field(default=CircuitState(), init=False)
     _turn: threading.Lock = field(default_factory=threading.Lock, init=False)
 

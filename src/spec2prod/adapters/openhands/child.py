@@ -22,10 +22,12 @@ import psutil
 from spec2prod.adapters.openhands.environment import Environment
 from spec2prod.adapters.openhands.redaction import redact
 from spec2prod.adapters.openhands.server_environment import certificates, server_environment
+from spec2prod.adapters.openhands.whole import write_whole
 
 HOST = "127.0.0.1"
 GRACE_S = 5.0
 _LAST_LINES = 8
+_SOCKETS = "s2p-"
 # One line of the server's log may hold a whole traceback.
 _LONGEST_LINE = 1 << 20
 
@@ -160,9 +162,20 @@ def prepare(plan: ServerPlan) -> Child:
     for name in ("home", "persistence", "conversations", "bash_events"):
         (plan.state / name).mkdir(parents=True, exist_ok=True)
     plan.workspaces.mkdir(parents=True, exist_ok=True)
+    _forget_sockets(plan.folder)
     # A socket's path may have about 100 characters: the run's folder is too deep for it.
     short = "/tmp" if os.path.isdir("/tmp") else None  # noqa: S108, PTH112 - a private folder is made in it
-    return Child(Path(tempfile.mkdtemp(prefix="s2p-", dir=short)).resolve(), _stable_secret(plan.folder / "secret"), plan.hidden)
+    sockets = Path(tempfile.mkdtemp(prefix=_SOCKETS, dir=short)).resolve()
+    write_whole(plan.folder / "sockets", str(sockets))
+    return Child(sockets, _stable_secret(plan.folder / "secret"), plan.hidden)
+
+
+def _forget_sockets(folder: Path) -> None:
+    """Remove the short folder of a server that a crash of ours ended: nobody else knows of it."""
+    note = folder / "sockets"
+    left = Path(note.read_text(encoding="utf-8")) if note.is_file() else None
+    if left is not None and left.name.startswith(_SOCKETS) and left.is_dir() and not left.is_symlink():
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _stable_secret(file: Path) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spec2prod.adapters.openhands.client import ServerRefusedError, ServerSilentError
-from spec2prod.adapters.openhands.failure import Failure, open_circuit
+from spec2prod.adapters.openhands.failure import Failure
 from spec2prod.adapters.openhands.limits import Reached
 from spec2prod.domain.candidate import TaskStatus
 from spec2prod.errors import Spec2prodError
@@ -48,12 +48,6 @@ def of_run_time(left_s: float) -> Ending:
     """Return the ending where the run's own time is too short to begin, or is over."""
     reason = f"not begun: the run has only {max(left_s, 0.0):.0f} s left" if left_s > 0 else "stopped at the end of the run's time"
     return Ending(status=TaskStatus.LIMIT, reason=reason, next_step="give the run more time, then resume it", resumable=True)
-
-
-def of_open_circuit(endpoint: str, rest_s: float) -> Ending:
-    """Return the ending of a conversation that was not even begun."""
-    failure = open_circuit(endpoint, rest_s)
-    return Ending(status=TaskStatus.ERRORED, reason=failure.reason, next_step=failure.next_step)
 
 
 def of_other_disk(url: str, root: Path) -> Ending:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from spec2prod.adapters.openhands.client import Progress
+from spec2prod.adapters.openhands.client import IDLE, Progress
 from spec2prod.adapters.openhands.limits import still_reached
 from spec2prod.adapters.openhands.options import Limits, OpenHandsOptions
-from spec2prod.adapters.openhands.records import write_whole
 from spec2prod.adapters.openhands.redaction import redact
+from spec2prod.adapters.openhands.whole import write_whole
 from spec2prod.domain.candidate import TaskOutcome, TaskStatus, TestRequest
 
 _OVER = frozenset({TaskStatus.DELIVERED, TaskStatus.NO_FILE})
@@ -23,33 +23,28 @@ _SUFFIX = ".task.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRecord:
-    """One task. `elapsed_s` is the time that its conversation has used, in seconds; `endpoint` the place of its model among all.
+    """One task. `elapsed_s` is the time that its conversation has used, in seconds, and `used` what else it has.
 
-    `limits` are its own where it was extended; `outcome` is its end so far, None while it is at work (or was, at a crash).
+    `endpoint` is the place of its model among all.
+    `identity` is the digest of model, address and key that its conversation works with. `limits` are its own where it was extended,
+    `paused_at` those at which it was paused; `outcome` is its end so far, None while it is at work (or was, at a crash).
     """
 
     run_id: str
     request: TestRequest
     endpoint: int = 0
+    identity: str = ""
     elapsed_s: float = 0.0
+    used: Progress = IDLE
     limits: Limits | None = None
+    paused_at: Limits | None = None
     outcome: TaskOutcome | None = None
-
-    @property
-    def progress(self) -> Progress:
-        """Return what was used until its end so far."""
-        if self.outcome is None:
-            return Progress(status="idle")
-        end = self.outcome
-        return Progress(
-            status="paused", calls=end.llm_calls, input_tokens=end.input_tokens, output_tokens=end.output_tokens, cost_usd=end.cost_usd
-        )
 
     def answers(self, options: OpenHandsOptions) -> TaskOutcome | None:
         """Return its outcome where it is over, or paused at a limit that still holds; None where there is something to do."""
         if self.outcome is None or self.outcome.status in _OVER:
             return self.outcome
-        held = self.outcome.resumable and still_reached(options.within(self.limits), self.progress, self.elapsed_s)
+        held = self.outcome.resumable and still_reached(options.within(self.limits), self.used, self.elapsed_s)
         return self.outcome if held else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spec2prod.adapters.openhands.client import Progress
-from spec2prod.adapters.openhands.options import OpenHandsOptions
+from spec2prod.adapters.openhands.options import Grant, Limits, OpenHandsOptions
 
 _SHORTEST_PAUSE_S = 0.2
 # Noticing the end late costs at most this share of what it took.
@@ -55,3 +55,17 @@ def money_unwatched(options: OpenHandsOptions, progress: Progress) -> bool:
     """Whether a money limit was set and could not be watched: tokens were used, and the server knew no price."""
     priced = options.input_cost_per_token is not None or options.output_cost_per_token is not None
     return options.max_cost_usd is not None and not priced and progress.calls > 0 and progress.cost_usd == 0
+
+
+def extended(limits: Limits, grant: Grant, progress: Progress, elapsed_s: float) -> Limits:
+    """Return larger limits: what is granted comes on top of the limit, or of what was used where that is more.
+
+    Only what is granted grows; where no money limit was set, there is none to raise.
+    """
+    tokens, money = progress.input_tokens + progress.output_tokens, limits.max_cost_usd
+    return Limits(
+        timeout_s=max(limits.timeout_s, elapsed_s) + grant.seconds if grant.seconds else limits.timeout_s,
+        max_iterations=max(limits.max_iterations, progress.calls) + grant.iterations if grant.iterations else limits.max_iterations,
+        max_tokens=max(limits.max_tokens, tokens) + grant.tokens if grant.tokens else limits.max_tokens,
+        max_cost_usd=max(money, progress.cost_usd) + grant.usd if money is not None and grant.usd else money,
+    )

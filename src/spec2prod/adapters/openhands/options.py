@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, replace
 
 
@@ -13,6 +14,16 @@ class Limits:
     max_iterations: int
     max_tokens: int
     max_cost_usd: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What a paused task is given on top: seconds, steps, tokens, US dollars."""
+
+    seconds: float = 0.0
+    iterations: int = 0
+    tokens: int = 0
+    usd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +90,11 @@ class OpenHandsOptions:
     def circuit(self) -> str:
         """Return under what name a breaker watches this model: its address and itself, for one address serves many."""
         return f"{self.endpoint} {self.model}"
+
+    @property
+    def identity(self) -> str:
+        """Return a digest of what a conversation must be told when it changes: model, address and key."""
+        return hashlib.sha256(f"{self.model}\n{self.base_url}\n{self.api_key}".encode()).hexdigest()[:16]
 
     @property
     def chain(self) -> tuple[OpenHandsOptions, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx
 
 from spec2prod.adapters.openhands.failure import Failure, refused, unreachable
@@ -9,6 +11,12 @@ from spec2prod.adapters.openhands.options import OpenHandsOptions
 
 _LIMIT_S = 5.0
 _REFUSALS = frozenset({401, 403})
+
+
+async def look_at_models(options: OpenHandsOptions) -> dict[int, Failure]:
+    """Look at every endpoint at once; return why some cannot be used, by their place in the chain."""
+    looks = await asyncio.gather(*(look_at_model(each) for each in options.chain))
+    return {at: failure for at, failure in enumerate(looks) if failure is not None}
 
 
 async def look_at_model(options: OpenHandsOptions) -> Failure | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from spec2prod.adapters.openhands.breaker import CircuitBreaker
-from spec2prod.adapters.openhands.client import AgentClient, Progress
-from spec2prod.adapters.openhands.endings import Ending, of_failure, of_limit, of_open_circuit
+from spec2prod.adapters.openhands.body import model_body
+from spec2prod.adapters.openhands.client import IDLE, AgentClient, Progress, at_least, plus
+from spec2prod.adapters.openhands.endings import Ending, of_limit, of_run_time
+from spec2prod.adapters.openhands.endpoints import Endpoints
 from spec2prod.adapters.openhands.failure import Failure, read_failure
-from spec2prod.adapters.openhands.limits import limit_reached, pause_s
+from spec2prod.adapters.openhands.limits import iterations_reached, limit_reached, pause_s
 from spec2prod.adapters.openhands.options import OpenHandsOptions
 from spec2prod.adapters.openhands.retry import Backoff
 from spec2prod.domain.candidate import TaskStatus
@@ -18,46 +19,82 @@ _AT_WORK = frozenset({"idle", "running"})
 _RESTING = frozenset({"finished", "stuck"})
 _STALE_PAUSE_S = 0.1
 _REST_TRIES = 30
+_NOTE_EVERY_S = 5.0
+
+type Body = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+type Note = Callable[[int, float, Progress], Awaitable[None]]
 
 
 class Pursuit:
-    """One conversation. `progress` and `attempts` are good at any time, also after a cancellation."""
+    """One conversation. `progress`, `attempts` and `tried` are good at any time, also after a cancellation."""
 
     def __init__(  # noqa: PLR0913 - its parts, each named
         self,
         conversation: str,
         *,
         client: AgentClient,
-        options: OpenHandsOptions,
-        breaker: CircuitBreaker,
+        endpoints: Endpoints,
         backoff: Backoff,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
+        left_s: Callable[[], float],
+        note: Note,
+        spent_s: float = 0.0,
+        used: Progress = IDLE,
+        identity: str = "",
     ) -> None:
-        """`clock` returns monotonic seconds; `backoff` and `sleep` wait between tries of a failed model."""
-        self.progress = Progress(status="idle")
+        """`clock` returns monotonic seconds; `backoff` and `sleep` wait between tries of a failed model.
+
+        `left_s` tells the seconds that the run still has; `note` keeps endpoint, seconds and all else used for whoever goes on
+        after a crash. `spent_s`, `used` and `identity` are what a conversation found again has used, and with which model it works.
+        """
+        self.progress = used
         self.attempts = 1
         self._conversation = conversation
         self._client = client
-        self._options = options
-        self._breaker = breaker
+        self._endpoints = endpoints
         self._backoff = backoff
         self._clock = clock
         self._sleep = sleep
-        self._begun = clock()
+        self._left_s = left_s
+        self._note = note
+        self._noted = clock()
+        self._begun = self._noted - spent_s
+        self._identity = identity
+        self._used = used
+        self._told = IDLE  # what the server told of it when it was found again
+        self._tries = 1
         self._errors_read = 0
+        self._calls_at_cap = -1
 
-    async def follow(self, body: Mapping[str, Any]) -> Ending:
-        """Create it (or find it again), and watch it to its end. A conversation that a crash left behind goes on."""
-        if not self._breaker.allows():
-            return of_open_circuit(self._options.endpoint, self._breaker.rest_left_s)
+    @property
+    def tried(self) -> tuple[str, ...]:
+        """Return which models were given up, and why."""
+        return self._endpoints.tried
+
+    @property
+    def elapsed_s(self) -> float:
+        """Return the seconds that the conversation has used."""
+        return self._clock() - self._begun
+
+    async def follow(self, body: Body) -> Ending:
+        """Create it (or find it again), and watch it to its end. A conversation that a crash left behind goes on.
+
+        `body` makes of a model's body the one that creates the conversation.
+        """
+        if self._left_s() < self._options.shortest_task_s:
+            return of_run_time(self._left_s())
+        if not await self._endpoints.advance():
+            return self._endpoints.ending()
         try:
-            self._begun = self._clock()
-            if not await self._client.create(body):
+            if await self._client.create(body(self._model())):
+                self._begun, self._used, self.progress = self._clock(), IDLE, IDLE
+            else:
                 await self._take_up()
+            await self._keep_note()
             return await self._watch()
         finally:
-            self._breaker.abandoned()
+            await self._endpoints.part()
 
     async def interrupt(self) -> None:
         """Stop it at once, and note how far it came; it can go on later."""
@@ -65,15 +102,21 @@ class Pursuit:
         await self._look()
 
     @property
-    def elapsed_s(self) -> float:
-        """Return the seconds since its creation."""
-        return self._clock() - self._begun
+    def _options(self) -> OpenHandsOptions:
+        return self._endpoints.options
 
     async def _take_up(self) -> None:
-        """Go on with a conversation that stands already. Its old errors are not ours."""
-        await self._look()
-        if self.progress.status not in _AT_WORK | _RESTING:
+        """Go on with a conversation that stands already. Its old errors, and its old answers, are not of today."""
+        # A server that is killed forgets what it counted last (measured: up to one call).
+        self._told = await self._client.progress(self._conversation)
+        self._used = self.progress = at_least(self._told, self._used)
+        if self.progress.status == "idle":  # the crash came before its first step
+            await self._client.run(self._conversation)
+        elif self.progress.status not in _AT_WORK | _RESTING:
             self._errors_read = len(await self._error_events())
+            if self._identity and self._identity != self._options.identity:
+                await self._client.say(self._conversation, "Please go on.")
+                await self._switch()
             await self._client.run(self._conversation)
 
     async def _watch(self) -> Ending:
@@ -82,16 +125,24 @@ class Pursuit:
             ending = await self._ending()
             if ending is not None:
                 return ending
-            if limit := limit_reached(self._options, self.progress, self.elapsed_s):
+            if ending := self._out_of_bounds():
                 await self._halt()
-                return of_limit(limit)
-            await self._sleep(pause_s(self._options, self.elapsed_s))
+                return ending
+            if self._clock() - self._noted >= _NOTE_EVERY_S:
+                await self._keep_note()
+            await self._sleep(min(pause_s(self._options, self.elapsed_s), max(0.0, self._left_s())))
+
+    def _out_of_bounds(self) -> Ending | None:
+        if reached := limit_reached(self._options, self.progress, self.elapsed_s):
+            return of_limit(reached, self._conversation)
+        return of_run_time(0.0) if self._left_s() <= 0 else None
 
     async def _look(self) -> None:
         before = self.progress.calls
-        self.progress = await self._client.progress(self._conversation)
+        self.progress = plus(await self._client.progress(self._conversation), self._used, self._told)
         if self.progress.calls > before:
-            self._breaker.succeeded()
+            await self._endpoints.succeeded()
+            await self._keep_note()
 
     async def _ending(self) -> Ending | None:
         """Return how it ended, None while it goes on."""
@@ -115,21 +166,55 @@ class Pursuit:
         self._errors_read = len(events)
         failure = read_failure(events[-1], model=self._options.model, endpoint=self._options.endpoint)
         if failure.limit:
-            return of_limit(f"the limit of {self._options.max_iterations} iterations")
+            return await self._at_the_servers_cap()
         if failure.of_model:
-            self._breaker.failed()
+            await self._endpoints.failed()
         return await self._try_again(failure)
 
+    async def _at_the_servers_cap(self) -> Ending | None:
+        """The server counts the steps of one run of a conversation, we those of all: an extended one has steps left."""
+        calls, before = self.progress.calls, self._calls_at_cap
+        if calls >= self._options.max_iterations or calls <= before:
+            return of_limit(iterations_reached(self._options), self._conversation)
+        self._calls_at_cap = calls
+        await self._client.run(self._conversation)
+        return None
+
     async def _try_again(self, failure: Failure) -> Ending | None:
-        wait_s = self._backoff.wait_s(self.attempts)
-        spent = self.attempts > self._options.llm_retries
-        too_late = self.elapsed_s + wait_s >= self._options.timeout_s
-        if not failure.retriable or spent or too_late or not self._breaker.allows():
-            return of_failure(failure, self.attempts)
+        """Go on with the same model where its failure may pass in time, else with the next one; None where it goes on."""
+        wait_s = self._backoff.wait_s(self._tries, failure.asked_s)
+        if not failure.retriable or self._tries > self._options.llm_retries or not await self._endpoints.allows():
+            return await self._fail_over(failure)
+        if wait_s >= min(self._options.timeout_s - self.elapsed_s, self._left_s()):
+            await self._endpoints.give_up(failure, self._tries)
+            return self._endpoints.ending().noting(f"not tried again: the wait of {wait_s:.0f} s would pass the time limit")
         await self._sleep(wait_s)
+        self._tries += 1
         self.attempts += 1
         await self._client.run(self._conversation)
         return None
+
+    async def _fail_over(self, failure: Failure) -> Ending | None:
+        """Go on in the same conversation with the next model that may be asked."""
+        await self._endpoints.give_up(failure, self._tries)
+        if not (failure.of_model and await self._endpoints.advance()):
+            return self._endpoints.ending()
+        self._tries = 1
+        self.attempts += 1
+        await self._switch()
+        await self._keep_note()
+        await self._client.run(self._conversation)
+        return None
+
+    async def _switch(self) -> None:
+        await self._client.switch_model(self._conversation, self._model())
+
+    def _model(self) -> Mapping[str, Any]:
+        return model_body(self._options, number=self._endpoints.at, left_s=self._left_s())
+
+    async def _keep_note(self) -> None:
+        self._noted = self._clock()
+        await self._note(self._endpoints.at, self.elapsed_s, self.progress)
 
     async def _error_events(self) -> tuple[Mapping[str, Any], ...]:
         return await self._client.events(self._conversation, kind="ConversationErrorEvent")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from spec2prod.adapters.openhands.client import AgentClient, ServerRefusedError,
 from spec2prod.adapters.openhands.copies import snapshot
 from spec2prod.adapters.openhands.redaction import redact
 from spec2prod.adapters.openhands.tasks import Work, WorkingCopy
+from spec2prod.adapters.openhands.whole import write_whole
 from spec2prod.application.ports import Tree
 
 
@@ -58,14 +58,3 @@ def _measured(root: Path, test_file: str) -> WorkingCopy:
     # The agent's editor makes no folders, and fails on them in words that models do not understand (measured).
     (root / test_file).parent.mkdir(parents=True, exist_ok=True)
     return WorkingCopy(root=root, before=snapshot(root))
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Write a text: whole, or what stood there stays. A power cut must not take what was paid for."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    half = file.with_suffix(".half")
-    with half.open("w", encoding="utf-8") as opened:
-        opened.write(text)
-        opened.flush()
-        os.fsync(opened.fileno())
-    half.replace(file)

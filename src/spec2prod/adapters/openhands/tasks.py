@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 from spec2prod.adapters.openhands.client import Progress
 from spec2prod.adapters.openhands.copies import read_agreed, snapshot, strayed
 from spec2prod.adapters.openhands.endings import Ending
+from spec2prod.adapters.openhands.ledger import TaskRecord
 from spec2prod.adapters.openhands.pursuit import Pursuit
 from spec2prod.domain.candidate import TaskOutcome, TaskStatus, TestRequest
 
@@ -54,6 +55,7 @@ class Work:
 
     request: TestRequest
     name: str
+    record: TaskRecord
     copy: WorkingCopy | None = None
     pursuit: Pursuit | None = None
 
@@ -61,9 +63,7 @@ class Work:
         """Return what it has used."""
         if self.pursuit is None:
             return Account(wall_ms=wall_ms)
-        return Account(
-            progress=self.pursuit.progress, attempts=self.pursuit.attempts, wall_ms=wall_ms, tried=tuple(self.pursuit.tried)
-        )
+        return Account(progress=self.pursuit.progress, attempts=self.pursuit.attempts, wall_ms=wall_ms, tried=self.pursuit.tried)
 
     def left(self) -> Found:
         """Look at what lies in its copy now."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from spec2prod.adapters.openhands.breaker import Circuit, CircuitBreaker
 from spec2prod.adapters.openhands.child import Box, ServerPlan
-from spec2prod.adapters.openhands.endings import of_open_circuit
+from spec2prod.adapters.openhands.endpoints import ruled_out
 from spec2prod.adapters.openhands.environment import Environment
+from spec2prod.adapters.openhands.failure import Failure
 from spec2prod.adapters.openhands.options import OpenHandsOptions
 from spec2prod.adapters.openhands.target import interpreter_folders
-from spec2prod.application.ports import Tree
+from spec2prod.application.ports import Breaker, Tree
 from spec2prod.errors import AgentUnavailableError
 
 
@@ -36,19 +37,19 @@ class Workplace:
         return self.run_folder / "openhands"
 
 
-def obstacle(options: OpenHandsOptions, environment: Environment | None, breaker: CircuitBreaker) -> AgentUnavailableError | None:
-    """Return what is in the way for certain, without asking anybody; None where nothing is."""
+def obstacle(
+    options: OpenHandsOptions, environment: Environment | None, breaker_of: Callable[[str], Breaker], refused: Mapping[int, Failure]
+) -> AgentUnavailableError | None:
+    """Return what is in the way for certain, without asking anybody; None where nothing is. `refused` are endpoints found unusable."""
     if not options.model:
         return AgentUnavailableError("no model is set", where="LLM_MODEL", next_step="set LLM_MODEL, for example openai/<model>")
-    if not options.api_key and not options.base_url:
+    if not any(each.api_key or each.base_url for each in options.chain):
         message = "neither a key nor an endpoint of a model is set"
         return AgentUnavailableError(message, where="LLM_API_KEY", next_step="set LLM_API_KEY or LLM_BASE_URL")
     if not options.server_url and environment is None:
         return not_installed()
-    if breaker.circuit is Circuit.OPEN:
-        ending = of_open_circuit(options.endpoint, breaker.rest_left_s)
-        return AgentUnavailableError(ending.reason, next_step=ending.next_step)
-    return None
+    failure = ruled_out(options, breaker_of, refused)
+    return AgentUnavailableError(failure.reason, next_step=failure.next_step) if failure else None
 
 
 def not_installed() -> AgentUnavailableError:

@@ -3,85 +3,113 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from spec2prod.adapters.openhands.body import conversation_body
 from spec2prod.adapters.openhands.breaker import CircuitBreaker
-from spec2prod.adapters.openhands.client import AgentClient, ServerRefusedError, ServerSilentError
+from spec2prod.adapters.openhands.client import AgentClient, Progress, ServerRefusedError, ServerSilentError
 from spec2prod.adapters.openhands.endings import CANCELLED, Ending, of_error, of_failure, of_other_disk
+from spec2prod.adapters.openhands.endpoints import Endpoints, ruled_out, told
 from spec2prod.adapters.openhands.failure import Failure
+from spec2prod.adapters.openhands.ledger import TaskRecord, read_record, records_in, write_record
 from spec2prod.adapters.openhands.limits import money_unwatched
-from spec2prod.adapters.openhands.options import OpenHandsOptions
-from spec2prod.adapters.openhands.preflight import look_at_model
+from spec2prod.adapters.openhands.options import Limits, OpenHandsOptions
+from spec2prod.adapters.openhands.preflight import look_at_models
 from spec2prod.adapters.openhands.prompt import task_text
 from spec2prod.adapters.openhands.pursuit import Pursuit
 from spec2prod.adapters.openhands.records import keep_conversation, working_copy
 from spec2prod.adapters.openhands.redaction import redact
 from spec2prod.adapters.openhands.retry import Backoff
-from spec2prod.adapters.openhands.server import AgentServer
-from spec2prod.adapters.openhands.tasks import Found, Work, outcome_of, task_id
-from spec2prod.adapters.openhands.workplace import Workplace, obstacle, server_plan
-from spec2prod.domain.candidate import TaskOutcome, TestRequest
+from spec2prod.adapters.openhands.servers import Connection
+from spec2prod.adapters.openhands.tasks import Found, Work, WorkingCopy, outcome_of, task_id
+from spec2prod.adapters.openhands.workplace import Workplace, obstacle
+from spec2prod.application.ports import Breaker
+from spec2prod.domain.candidate import TaskOutcome, TaskStatus, TestRequest
 from spec2prod.errors import AgentUnavailableError, UsageError
 
 _PARTING_LIMIT_S = 3.0
 
 
 class OpenHandsWriter:
-    """Hands tasks to OpenHands' agent server. Whatever goes wrong in a task is in its outcome."""
+    """Hands tasks to OpenHands' agent server. Whatever goes wrong in a task is in its outcome.
+
+    A task has one ID over crashes, and all that is known of it lies in the run's folder: another writer of the same run finds
+    its copy, its conversation and its server's state, and goes on. What is over is told again, and not paid again.
+    """
 
     def __init__(
         self,
         options: OpenHandsOptions,
         place: Workplace,
         *,
-        breaker: CircuitBreaker | None = None,
+        breakers: Callable[[str], Breaker] | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`breaker` may be shared by all writers of one endpoint; `clock` returns monotonic seconds."""
+        """`breakers` gives an endpoint's breaker, which may be shared by all who call it; `clock` returns monotonic seconds."""
         self._options = options
         self._place = place
-        self._breaker = breaker or CircuitBreaker(clock=clock)
+        self._breaker_of = breakers or _breakers_of_our_own(clock)
         self._clock = clock
         self._sleep = sleep
+        self._deadline = clock() + (math.inf if options.time_left_s is None else options.time_left_s)
+        self._turn = asyncio.Lock()
         self._slots = asyncio.Semaphore(options.max_concurrent)
-        self._server: AgentServer | None = None
-        self._client: AgentClient | None = None
+        self._connection = Connection(options, place, sleep=sleep, left_s=self._left_s)
         self._ready: asyncio.Task[AgentClient] | None = None
-        self._looked: asyncio.Task[Failure | None] | None = None
+        self._looked: asyncio.Task[Mapping[int, Failure]] | None = None
         self._works: dict[str, Work] = {}
         self._tasks: dict[str, asyncio.Task[TaskOutcome]] = {}
 
     @property
     def server_started_s(self) -> float:
         """Return the seconds that the server took to start; 0 before it has."""
-        return self._server.started_s if self._server else 0.0
+        return self._connection.started_s
 
     async def start(self) -> None:
-        """Begin to start up, and return at once; trouble shows in `submit` and in the outcomes."""
-        if self._ready is None and self._obstacle() is None:
-            self._ready = asyncio.create_task(self._start_up(), name="agent-server")
-            self._looked = asyncio.create_task(self._look_at_model(), name="agent-model")
+        """Begin to start up, and return at once; trouble shows in `submit` and in the outcomes.
+
+        A run that goes on and has all its answers needs no server: then nothing starts before `submit` asks for more.
+        """
+        async with self._turn:
+            if not await asyncio.to_thread(self._is_answered):
+                await self._begin()
 
     async def submit(self, requests: Sequence[TestRequest]) -> Mapping[str, str]:
-        """Hand tasks over without waiting for them; return module → task ID.
+        """Hand tasks over without waiting for them; return module → task ID. One that was handed over before is the same task.
 
         Raises:
             AgentUnavailableError: where nothing can be submitted at all.
         """
-        trouble = self._obstacle() or self._found_trouble()
-        if trouble is not None:
-            raise trouble
-        await self.start()
-        works = [Work(request=request, name=task_id(self._place.run_id, request)) for request in requests]
+        names = {request.module: task_id(self._place.run_id, request) for request in requests}
+        async with self._turn:
+            new = [request for request in requests if names[request.module] not in self._tasks]
+            await self._hand_over([await asyncio.to_thread(self._recalled, names[request.module], request) for request in new])
+        return names
+
+    async def extend(self, record: TaskRecord, limits: Limits) -> TaskOutcome:
+        """Go on with a paused task under larger limits, and wait for its end.
+
+        Raises:
+            AgentUnavailableError: where it cannot go on at all; then it stays as it was.
+        """
+        name = task_id(record.run_id, record.request)
+        async with self._turn:
+            await self._hand_over([Work(request=record.request, name=name, record=replace(record, limits=limits))])
+        return await self.outcome(name)
+
+    async def _hand_over(self, works: Sequence[Work]) -> None:
+        if any(work.record.answers(self._options) is None for work in works):
+            if trouble := await asyncio.to_thread(self._obstacle):
+                raise trouble
+            await self._begin()
         for work in works:
-            if work.name not in self._tasks:
-                self._works[work.name] = work
-                self._tasks[work.name] = asyncio.create_task(self._task(work), name=f"agent-task {work.request.module}")
-        return {work.request.module: work.name for work in works}
+            self._works[work.name] = work
+            self._tasks[work.name] = asyncio.create_task(self._task(work), name=f"agent-task {work.request.module}")
 
     async def outcome(self, task_id: str) -> TaskOutcome:
         """Wait for a task's end. Whatever goes wrong in it is in the outcome.
@@ -107,40 +135,45 @@ class OpenHandsWriter:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
-        if self._server is not None:
-            await self._server.stop()
+        await self._connection.close()
+
+    async def _begin(self) -> None:
+        if self._ready is None and await asyncio.to_thread(self._obstacle) is None:
+            self._ready = asyncio.create_task(self._connection.open(), name="agent-server")
+            self._looked = asyncio.create_task(self._look_at_models(), name="agent-model")
+
+    def _left_s(self) -> float:
+        """Return the seconds that the run still has."""
+        return self._deadline - self._clock()
 
     def _obstacle(self) -> AgentUnavailableError | None:
-        return obstacle(self._options, self._place.environment, self._breaker)
+        return obstacle(self._options, self._place.environment, self._breaker_of, self._refused())
 
-    def _found_trouble(self) -> AgentUnavailableError | None:
-        """Return what the background has found out so far about the model."""
+    def _refused(self) -> Mapping[int, Failure]:
+        """Return what the background has found out so far about the models."""
         looked = self._looked
-        failure = looked.result() if looked is not None and looked.done() and not looked.cancelled() else None
-        return AgentUnavailableError(failure.reason, next_step=failure.next_step) if failure else None
+        return looked.result() if looked is not None and looked.done() and not looked.cancelled() else {}
 
-    async def _look_at_model(self) -> Failure | None:
+    def _is_answered(self) -> bool:
+        known = [record.answers(self._options) for _, record in records_in(self._notes)]
+        return bool(known) and None not in known
+
+    def _recalled(self, name: str, request: TestRequest) -> Work:
+        """Return a task with what an interrupted run noted of it."""
+        known = read_record(self._notes, name) or TaskRecord(run_id=self._place.run_id, request=request)
+        return Work(request=request, name=name, record=replace(known, request=request))
+
+    async def _look_at_models(self) -> Mapping[int, Failure]:
         # A configured server may stand in another network: what we can reach says nothing about it.
-        failure = None if self._options.server_url else await look_at_model(self._options)
-        if failure is not None:
-            self._breaker.failed()
-        return failure
-
-    async def _start_up(self) -> AgentClient:
-        options = self._options
-        if options.server_url:
-            self._client = AgentClient(options.server_url, options.server_key, sleep=self._sleep)
-            await _greet(self._client, options.server_url)
-            return self._client
-        self._server = AgentServer(await asyncio.to_thread(server_plan, options, self._place))
-        await self._server.start()
-        self._client = AgentClient(self._server.url, self._server.key, sleep=self._sleep)
-        return self._client
+        refused = {} if self._options.server_url else await look_at_models(self._options)
+        for at in refused:
+            await told(self._breaker_of(self._options.chain[at].circuit).failed)
+        return refused
 
     async def _task(self, work: Work) -> TaskOutcome:
+        answer = work.record.answers(self._options)
+        if answer is not None:
+            return answer
         begun = self._clock()
         said = ""
         try:
@@ -151,31 +184,63 @@ class OpenHandsWriter:
             await self._part(work)
             ending, found = CANCELLED, Found()
         except Exception as error:  # noqa: BLE001 - the port's promise: whatever goes wrong is in the outcome
-            death = self._server.last_words if self._server and not self._server.alive else ""
-            ending, found = of_error(error, death=death), await asyncio.to_thread(work.left)
-        return self._told(work, ending, found, (self._clock() - begun) * 1000, said)
+            ending, found = of_error(error, death=self._connection.death), await asyncio.to_thread(work.left)
+        outcome = self._told(work, ending, found, (self._clock() - begun) * 1000, said)
+        await self._note_end(work, outcome)
+        return outcome
 
     async def _work(self, work: Work) -> tuple[Ending, Found, str]:
         """Do the task; return its ending, what lies in the copy, and what the agent said last."""
-        copy = work.copy = await working_copy(work, self._place.tree, self._place.folder / "tasks")
-        failure = await asyncio.shield(self._looked) if self._looked else None
-        if failure is not None:
-            return of_failure(failure), Found(), ""
-        client = await self._reachable()
-        if self._options.server_url and not await client.sees(str(copy.root / work.request.module)):
+        copy = work.copy = await working_copy(work, self._place.tree, self._notes)
+        refused = await asyncio.shield(self._looked) if self._looked else {}
+        if len(refused) == len(self._options.chain):
+            failure = ruled_out(self._options, self._breaker_of, refused)
+            return of_failure(failure or refused[0]), Found(), ""
+        client: AgentClient | None = await self._reachable()
+        if self._options.server_url and client and not await client.sees(str(copy.root / work.request.module)):
             return of_other_disk(self._options.server_url, copy.root), Found(), ""
-        work.pursuit = self._pursuit(work.name, client)
-        text = task_text(work.request, str(copy.root))
-        ending = await work.pursuit.follow(conversation_body(self._options, conversation=work.name, working_folder=copy.root, text=text))
-        if money_unwatched(self._options, work.pursuit.progress):
-            ending = ending.noting(f"no price is known for {self._options.model}: the money limit was not watched")
-        found = await asyncio.to_thread(work.left)
-        return ending, found, await keep_conversation(client, work.name, self._place.folder / "conversations", self._options.secrets)
+        while client is not None:
+            try:
+                return await self._pursued(work, copy, client, refused)
+            except ServerSilentError as error:
+                # Our own server may have died: its conversations lie on disk, and go on with another process.
+                silence, client = error, await self._connection.reopened(client)
+                if client is None:
+                    raise silence from error
+        raise AgentUnavailableError("the agent server is gone", next_step="run again")
 
-    def _pursuit(self, name: str, client: AgentClient) -> Pursuit:
-        backoff = Backoff(tries=self._options.llm_retries + 1, base_s=self._options.llm_retry_wait_s)
+    async def _pursued(
+        self, work: Work, copy: WorkingCopy, client: AgentClient, refused: Mapping[int, Failure]
+    ) -> tuple[Ending, Found, str]:
+        options = self._options.within(work.record.limits)
+        work.pursuit = self._pursuit(work, client, options, refused)
+        text = task_text(work.request, str(copy.root))
+        ending = await work.pursuit.follow(
+            lambda model: conversation_body(options, conversation=work.name, working_folder=copy.root, text=text, model=model)
+        )
+        if money_unwatched(options, work.pursuit.progress):
+            ending = ending.noting(f"no price is known for {options.model}: the money limit was not watched")
+        found = await asyncio.to_thread(work.left)
+        return ending, found, await keep_conversation(client, work.name, self._place.folder / "conversations", options.secrets)
+
+    def _pursuit(self, work: Work, client: AgentClient, options: OpenHandsOptions, refused: Mapping[int, Failure]) -> Pursuit:
+        async def note(endpoint: int, elapsed_s: float, used: Progress) -> None:
+            identity = options.chain[endpoint].identity
+            work.record = replace(work.record, endpoint=endpoint, identity=identity, elapsed_s=elapsed_s, used=used, outcome=None)
+            await self._keep(work)
+
         return Pursuit(
-            name, client=client, options=self._options, breaker=self._breaker, backoff=backoff, clock=self._clock, sleep=self._sleep
+            work.name,
+            client=client,
+            endpoints=Endpoints(options, self._breaker_of, refused, caller=work.name, first=work.record.endpoint),
+            backoff=Backoff(tries=options.llm_retries + 1, base_s=options.llm_retry_wait_s),
+            clock=self._clock,
+            sleep=self._sleep,
+            left_s=self._left_s,
+            note=note,
+            spent_s=work.record.elapsed_s,
+            used=work.record.used,
+            identity=work.record.identity,
         )
 
     async def _reachable(self) -> AgentClient:
@@ -192,21 +257,37 @@ class OpenHandsWriter:
         except (TimeoutError, ServerRefusedError, ServerSilentError):
             return
 
+    @property
+    def _notes(self) -> Path:
+        return self._place.folder / "tasks"
+
+    async def _note_end(self, work: Work, outcome: TaskOutcome) -> None:
+        """Keep the end. Where every model failed, whoever goes on begins with the preferred one again.
+
+        Where nothing was done (the server did not start, the run was stopped before), what is noted stays as it is.
+        """
+        if work.pursuit is None:
+            return
+        work.record = replace(
+            work.record,
+            endpoint=0 if outcome.status is TaskStatus.ERRORED else work.record.endpoint,
+            elapsed_s=work.pursuit.elapsed_s,
+            used=work.pursuit.progress,
+            paused_at=self._options.within(work.record.limits).limits if outcome.resumable else work.record.paused_at,
+            outcome=outcome,
+        )
+        await self._keep(work)
+
+    async def _keep(self, work: Work) -> None:
+        await asyncio.to_thread(write_record, self._notes, work.name, work.record, self._options.secrets)
+
     def _told(self, work: Work, ending: Ending, found: Found, wall_ms: float, said: str = "") -> TaskOutcome:
         outcome = outcome_of(work, ending, found, work.account(wall_ms), said)
-        return replace(outcome, reason=redact(outcome.reason, self._options.secrets))
+        tried = tuple(redact(each, self._options.secrets) for each in outcome.tried)
+        return replace(outcome, reason=redact(outcome.reason, self._options.secrets), tried=tried)
 
 
-async def _greet(client: AgentClient, url: str) -> None:
-    """Make sure that a configured server answers, and takes our key.
-
-    Raises:
-        AgentUnavailableError: where it does not.
-    """
-    try:
-        await client.sees("/nonexistent")
-    except ServerRefusedError as error:
-        message = f"the agent server at {url} refused us ({error.status})"
-        raise AgentUnavailableError(message, next_step="check the server's URL and key") from error
-    except ServerSilentError as error:
-        raise AgentUnavailableError(str(error), next_step="check the server's URL, and that it runs") from error
+def _breakers_of_our_own(clock: Callable[[], float]) -> Callable[[str], Breaker]:
+    """Return what gives each endpoint a breaker of this process."""
+    known: dict[str, CircuitBreaker] = {}
+    return lambda endpoint: known.setdefault(endpoint, CircuitBreaker(clock=clock))

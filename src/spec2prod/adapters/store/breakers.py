@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from spec2prod.adapters.store.database import Database, Statements
 from spec2prod.domain.circuit import (
+    USUAL,
     Circuit,
     CircuitRules,
     CircuitState,
@@ -35,7 +36,7 @@ class SharedBreaker:
     database: Database
     endpoint: str
     clock: Callable[[], float]
-    rules: CircuitRules = CircuitRules()
+    rules: CircuitRules = USUAL
 
     @property
     def circuit(self) -> Circuit:
@@ -93,6 +94,6 @@ class SharedBreaker:
         return CircuitState()
 
 
-def breakers_in(database: Database, rules: CircuitRules = CircuitRules()) -> Callable[[str], SharedBreaker]:
+def breakers_in(database: Database, rules: CircuitRules = USUAL) -> Callable[[str], SharedBreaker]:
     """Return what gives the breaker of an endpoint, by the database's clock."""
     return lambda endpoint: SharedBreaker(database=database, endpoint=endpoint, clock=database.now, rules=rules)

@@ -10,21 +10,25 @@ from __future__ import annotations
 LAYOUT = 1
 
 TABLES = (
-    # One row a run. `request` is how to start it again, `inputs` maps each file it began with to its digest; a run whose state is
-    # `running` and whose lock nobody holds has died.
+    # One row a run. `request` is how to start it again, `identity` what must not change between two attempts, `inputs` maps each
+    # file it began with to its digest. `attempt` counts the processes that have worked on it: only the newest may write (pitfall 2).
+    # A run whose state is `running` and whose lock nobody holds has died.
     """CREATE TABLE IF NOT EXISTS runs (
         id TEXT PRIMARY KEY, component TEXT NOT NULL, target TEXT NOT NULL, mode TEXT NOT NULL, request TEXT NOT NULL,
-        inputs TEXT NOT NULL, state TEXT NOT NULL, attempt INTEGER NOT NULL, secret TEXT NOT NULL, version TEXT NOT NULL,
-        host TEXT NOT NULL, began_at DOUBLE PRECISION NOT NULL, changed_at DOUBLE PRECISION NOT NULL,
-        exit_code INTEGER, conclusion TEXT NOT NULL DEFAULT '')""",
-    "CREATE INDEX IF NOT EXISTS runs_by_component ON runs (component, began_at)",
-    # One row a finished step of a run. The name is the key, not the order: branches run at once (pitfall 9).
+        identity TEXT NOT NULL, inputs TEXT NOT NULL, state TEXT NOT NULL, attempt INTEGER NOT NULL, secret TEXT NOT NULL,
+        version TEXT NOT NULL, root TEXT NOT NULL, lock_name TEXT NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL,
+        began_at DOUBLE PRECISION NOT NULL, changed_at DOUBLE PRECISION NOT NULL, exit_code INTEGER,
+        conclusion TEXT NOT NULL DEFAULT '')""",
+    "CREATE INDEX IF NOT EXISTS runs_by_lock ON runs (lock_name, began_at)",
+    # One row a finished step of a run. The name is the key, not the order: branches run at once (pitfall 9). `question` is the
+    # digest of what was asked under that name.
     """CREATE TABLE IF NOT EXISTS steps (
-        run_id TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, attempt INTEGER NOT NULL,
+        run_id TEXT NOT NULL, name TEXT NOT NULL, question TEXT NOT NULL, value TEXT NOT NULL, attempt INTEGER NOT NULL,
         began_at DOUBLE PRECISION NOT NULL, ended_at DOUBLE PRECISION NOT NULL, PRIMARY KEY (run_id, name))""",
-    # What a run has written or is about to write into the project, so that its own change is not taken for somebody else's.
+    # What a run has written or is about to write into the project, so that its own change is not taken for somebody else's. Where it
+    # is taken up, they are taken back first: `original` is the text that stood there, NULL where nothing did.
     """CREATE TABLE IF NOT EXISTS writes (
-        run_id TEXT NOT NULL, path TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (run_id, path, digest))""",
+        run_id TEXT NOT NULL, path TEXT NOT NULL, digest TEXT NOT NULL, original TEXT, PRIMARY KEY (run_id, path))""",
     # The cache: an answer and exactly what it depends on. Equal contents are kept once.
     """CREATE TABLE IF NOT EXISTS answers (
         key TEXT NOT NULL, trace TEXT NOT NULL, question TEXT NOT NULL, component TEXT NOT NULL, inputs TEXT NOT NULL,
@@ -42,16 +46,26 @@ TABLES = (
     # The fleet: what waits to be run, and who works.
     """CREATE TABLE IF NOT EXISTS jobs (
         id TEXT PRIMARY KEY, batch TEXT NOT NULL, component TEXT NOT NULL, target TEXT NOT NULL, request TEXT NOT NULL,
-        source TEXT NOT NULL, state TEXT NOT NULL, priority INTEGER NOT NULL, position DOUBLE PRECISION NOT NULL, labels TEXT NOT NULL,
-        waits_for INTEGER NOT NULL DEFAULT 0, expected_ms DOUBLE PRECISION NOT NULL DEFAULT 0, worker TEXT NOT NULL DEFAULT '',
-        run_id TEXT NOT NULL DEFAULT '', attempts INTEGER NOT NULL DEFAULT 0, submitted_at DOUBLE PRECISION NOT NULL,
-        changed_at DOUBLE PRECISION NOT NULL, exit_code INTEGER, conclusion TEXT NOT NULL DEFAULT '')""",
-    "CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, priority, position)",
+        source TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'waiting', priority INTEGER NOT NULL, turn DOUBLE PRECISION NOT NULL,
+        expected_ms DOUBLE PRECISION NOT NULL, position DOUBLE PRECISION NOT NULL, labels TEXT NOT NULL,
+        waits_for INTEGER NOT NULL DEFAULT 0, withdrawn INTEGER NOT NULL DEFAULT 0, worker TEXT NOT NULL DEFAULT '',
+        attempts INTEGER NOT NULL DEFAULT 0, deaths INTEGER NOT NULL DEFAULT 0,
+        submitted_at DOUBLE PRECISION NOT NULL, changed_at DOUBLE PRECISION NOT NULL, exit_code INTEGER,
+        conclusion TEXT NOT NULL DEFAULT '')""",
+    # What may be taken next, in its order: a claim reads the head of it, however long the queue is.
+    """CREATE INDEX IF NOT EXISTS jobs_ready ON jobs (turn, expected_ms DESC, position)
+        WHERE state = 'waiting' AND waits_for = 0 AND withdrawn = 0""",
+    "CREATE INDEX IF NOT EXISTS jobs_running ON jobs (worker) WHERE state = 'running'",
+    "CREATE INDEX IF NOT EXISTS jobs_open ON jobs (component, target) WHERE state IN ('waiting', 'running')",
+    "CREATE INDEX IF NOT EXISTS jobs_withdrawn ON jobs (id) WHERE state = 'waiting' AND withdrawn = 1",
+    "CREATE TABLE IF NOT EXISTS job_labels (job TEXT NOT NULL, label TEXT NOT NULL, PRIMARY KEY (job, label))",
+    # What a job's run reported and changed: a table of its own, so that who submits may read it and not write it.
+    "CREATE TABLE IF NOT EXISTS outcomes (job TEXT PRIMARY KEY, report TEXT NOT NULL, changes TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS needs (job TEXT NOT NULL, needed TEXT NOT NULL, PRIMARY KEY (job, needed))",
     "CREATE INDEX IF NOT EXISTS needs_by_needed ON needs (needed)",
     """CREATE TABLE IF NOT EXISTS workers (
         id TEXT PRIMARY KEY, host TEXT NOT NULL, slots INTEGER NOT NULL, labels TEXT NOT NULL, draining INTEGER NOT NULL DEFAULT 0,
-        version TEXT NOT NULL, began_at DOUBLE PRECISION NOT NULL, seen_at DOUBLE PRECISION NOT NULL)""",
+        version TEXT NOT NULL, began_at DOUBLE PRECISION NOT NULL)""",
 )
 
 MIGRATIONS: dict[int, tuple[str, ...]] = {}

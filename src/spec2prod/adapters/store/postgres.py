@@ -13,7 +13,7 @@ from psycopg import sql as composed
 
 from spec2prod.adapters.store.database import Row, Statements, Value
 from spec2prod.adapters.store.layout import LAYOUT, MIGRATIONS, TABLES
-from spec2prod.errors import StoreError
+from spec2prod.errors import StoreError, StoreLayoutError
 
 SCHEMA = "spec2prod"
 _CONNECT_S = 10
@@ -27,6 +27,11 @@ class SessionHold:
     def __init__(self, session: psycopg.Connection[Row]) -> None:
         """Take the session that holds it."""
         self._session = session
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was let go, or lost with its server."""
+        return self._session.closed or self._session.broken
 
     def release(self) -> None:
         """Let it go."""
@@ -98,8 +103,10 @@ class PostgresDatabase:
             if not taken:
                 session.close()
                 return None
-        self._holds.append(SessionHold(session))
-        return self._holds[-1]
+        hold = SessionHold(session)
+        with self._turn:  # a worker takes and lets go for days: what is over is forgotten
+            self._holds = [*(each for each in self._holds if not each.is_over), hold]
+        return hold
 
     def is_held(self, name: str) -> bool:
         """Whether a living session holds a named lock."""
@@ -161,7 +168,7 @@ class PostgresDatabase:
             self._run("CREATE TABLE IF NOT EXISTS layout (version INTEGER NOT NULL)", ())
             found = self._found()
             if found > LAYOUT:
-                raise StoreError(
+                raise StoreLayoutError(
                     f"this database has layout {found}; this spec2prod knows {LAYOUT}", where=self.name, next_step="use a newer spec2prod"
                 )
             for statement in (*(each for layout in range(max(found, 1), LAYOUT) for each in MIGRATIONS[layout]), *TABLES):

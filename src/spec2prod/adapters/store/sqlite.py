@@ -14,7 +14,7 @@ from pathlib import Path
 
 from spec2prod.adapters.store.database import Row, Statements, Value
 from spec2prod.adapters.store.layout import LAYOUT, MIGRATIONS, TABLES
-from spec2prod.errors import StoreError
+from spec2prod.errors import StoreError, StoreLayoutError
 
 _BUSY_S = 30.0
 
@@ -25,6 +25,11 @@ class FileHold:
     def __init__(self, descriptor: int) -> None:
         """Take a locked file."""
         self._descriptor: int | None = descriptor
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was let go."""
+        return self._descriptor is None
 
     def release(self) -> None:
         """Let it go; the file stays, for taking it away would race with who is about to lock it."""
@@ -99,8 +104,10 @@ class SqliteDatabase:
         except BlockingIOError:
             os.close(descriptor)
             return None
-        self._holds.append(FileHold(descriptor))
-        return self._holds[-1]
+        hold = FileHold(descriptor)
+        with self._turn:  # a worker takes and lets go for days: what is over is forgotten
+            self._holds = [*(each for each in self._holds if not each.is_over), hold]
+        return hold
 
     def is_held(self, name: str) -> bool:
         """Whether a living process holds a named lock."""
@@ -128,7 +135,7 @@ class SqliteDatabase:
         if found == LAYOUT:
             return
         if found > LAYOUT:
-            raise StoreError(
+            raise StoreLayoutError(
                 f"this database has layout {found}; this spec2prod knows {LAYOUT}", where=self.name, next_step="use a newer spec2prod"
             )
         self._connection.execute("PRAGMA journal_mode=WAL")
