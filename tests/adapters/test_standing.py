@@ -34,10 +34,24 @@ def project(tmp_path: Path) -> Path:
 
 def _keep(project: Path, watched: list[str] | None = None) -> None:
     answer = Standing(
-        run_id="run", made_at=_MADE, expires_at=_MADE + 100, exit_code=1, document="{}\n", summary="Not promoted.\n", watched=watched or []
+        run_id="run",
+        made_at=_MADE,
+        expires_at=_MADE + 100,
+        exit_code=1,
+        document="{}\n",
+        summary="Not promoted.\n",
+        page=str(_page(project)),
+        watched=watched or [],
     )
     seen = standing.fingerprint(str(project), KEY, _outputs(project), answer.watched)
     standing.keep(str(project), KEY, seen, answer)
+
+
+def _page(project: Path) -> Path:
+    page = project / ".spec2prod/runs/run/report.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.touch()
+    return page
 
 
 def _outputs(project: Path) -> tuple[str, ...]:
@@ -103,6 +117,12 @@ def test_what_a_run_writes_itself_and_what_tools_leave_behind_changes_nothing(pr
         (project / folder).mkdir(parents=True)
         (project / folder / "left.pyc").write_bytes(b"x")
     assert _find(project) is not None
+
+
+def test_an_answer_whose_page_is_gone_is_none(project: Path) -> None:
+    _keep(project)
+    _page(project).unlink()
+    assert _find(project) is None
 
 
 def test_another_question_is_another_answer(project: Path) -> None:

@@ -138,6 +138,7 @@ def test_the_bound_of_equals_on_slots_is_a_bound(durations: list[int], slots: in
     assert plan_order(graph).makespan_ms >= bins
 
 
+@settings(max_examples=60)
 @given(graphs(), policies)
 def test_needs_and_capacities_are_kept_and_no_order_beats_the_bound(graph: Graph, policy: str) -> None:
     schedule = simulate(graph, policy_of(policy, graph))
@@ -145,7 +146,8 @@ def test_needs_and_capacities_are_kept_and_no_order_beats_the_bound(graph: Graph
     assert schedule.makespan_ms >= lower_bound_ms(graph) - 1e-6
 
 
-@given(graphs(most=14))
+@settings(max_examples=40)
+@given(graphs(most=12))
 def test_a_plan_is_never_worse_than_the_rule_and_gives_what_it_says(graph: Graph) -> None:
     planned = plan_order(graph, ageing_ms=math.inf)
     assert planned.makespan_ms <= simulate(graph, longest_path_first(graph, math.inf)).makespan_ms
@@ -153,6 +155,7 @@ def test_a_plan_is_never_worse_than_the_rule_and_gives_what_it_says(graph: Graph
     assert planned == plan_order(graph, ageing_ms=math.inf)
 
 
+@settings(max_examples=60)
 @given(graphs(most=14, rates=False, plain=True))
 def test_the_quick_pass_does_what_the_full_one_does(graph: Graph) -> None:
     run = Simulation(graph)
@@ -161,6 +164,7 @@ def test_the_quick_pass_does_what_the_full_one_does(graph: Graph) -> None:
     assert run.go_by([urgency[name] for name in run.names]) == run.go(Policy(urgency_ms=urgency, ageing_ms=math.inf))
 
 
+@settings(max_examples=60)
 @given(graphs(), policies)
 def test_idle_and_busy_slots_are_all_there_is(graph: Graph, policy: str) -> None:
     schedule = simulate(graph, policy_of(policy, graph))
@@ -172,6 +176,7 @@ def test_idle_and_busy_slots_are_all_there_is(graph: Graph, policy: str) -> None
             assert used + idle == pytest.approx(resource.count * schedule.makespan_ms)
 
 
+@settings(max_examples=60)
 @given(graphs())
 def test_the_critical_path_is_a_chain_as_long_as_the_longest_path(graph: Graph) -> None:
     named = {each.name: each for each in graph.tasks}
@@ -180,6 +185,7 @@ def test_the_critical_path_is_a_chain_as_long_as_the_longest_path(graph: Graph) 
     assert all(one in named[other].needs for one, other in itertools.pairwise(path))
 
 
+@settings(max_examples=60)
 @given(graphs())
 def test_no_path_through_a_task_is_longer_than_the_critical_one(graph: Graph) -> None:
     earliest, remaining = earliest_ms(graph), remaining_ms(graph)

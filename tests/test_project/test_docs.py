@@ -20,7 +20,7 @@ from markdown_it import MarkdownIt
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 # Known to every reader's machine; what they do is not ours to check.
-OTHERS_PROGRAMS = {"cat", "cd", "cp", "export", "git", "jq", "ls", "mkdir", "pip", "unset"}
+OTHERS_PROGRAMS = {"cat", "cd", "cp", "export", "git", "jq", "ls", "mkdir", "pip", "psql", "unset"}
 FREE_TEXT = {"text", "mermaid", "markdown"}
 
 
@@ -132,7 +132,7 @@ def check_command(words: list[str]) -> None:
 
 
 def test_every_block_says_its_language() -> None:
-    known = FREE_TEXT | {"bash", "json", "python", "toml"}
+    known = FREE_TEXT | {"bash", "json", "python", "sql", "toml"}
     assert {block.where: block.info for block in blocks() if block.language not in known} == {}
 
 

@@ -7,7 +7,7 @@ matter only costs time: then a run asks its questions one by one, and most of th
 """
 
 # Plain strings: a Path for each of 10,000 files costs more than its stat.
-# ruff: noqa: PTH100, PTH103, PTH111, PTH112, PTH114, PTH116, PTH118, PTH120, PTH123, PTH208
+# ruff: noqa: PTH100, PTH103, PTH111, PTH112, PTH114, PTH116, PTH118, PTH120, PTH123, PTH208, PTH113
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ _COARSE_RACY_NS = 2_000_000_000
 
 
 class Standing(NamedTuple):
-    """What a run left. `document` is the report's text, `summary` what was told on a terminal; times are seconds since 1970.
+    """What a run left; times are seconds since 1970.
 
-    `watched` are files and folders outside of the project that it could have read: a folder's entries, and all that is below
+    `document` is the report's text, `summary` what was told on a terminal, `page` the path of the page about it. `watched` are files and folders outside of the project that it could have read: a folder's entries, and all that is below
     them where the name ends with `BELOW`.
     """
 
@@ -63,6 +63,7 @@ class Standing(NamedTuple):
     exit_code: int
     document: str
     summary: str
+    page: str
     watched: list[str]
 
 
@@ -79,6 +80,8 @@ def find(root: str, key: str, outputs: Collection[str], now: float) -> Standing 
         standing = Standing(*kept["standing"])
         if kept["format"] != _FORMAT or not standing.made_at <= now < standing.expires_at:
             return None  # also where the clock was set back: nobody knows how old it is
+        if not os.path.isfile(standing.page):
+            return None
         return standing if kept["seen"] == fingerprint(root, key, outputs, standing.watched) else None
     except (OSError, ValueError, KeyError, TypeError, UnsettledError):
         return None

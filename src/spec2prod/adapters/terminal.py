@@ -229,6 +229,8 @@ def _timing(run: Run, console: Console) -> None:
     if run.savings_ms >= 1:
         told += f"; {_duration(run.savings_ms)} saved by running stages beside one another"
     _say(console, Text(told + "."))
+    if run.cache_hits:
+        _say(console, Text(f"{run.cache_hits} of {run.cache_hits + run.cache_misses} answers from the cache (--no-cache asks everything)."))
     schedule = run.schedule
     if schedule.path:
         path = " → ".join(_short(each.name) for each in schedule.path)

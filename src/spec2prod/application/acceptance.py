@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from spec2prod.application.session import Measured, digest_of, mending, with_tests
+from spec2prod.application.ports import Subject
+from spec2prod.application.session import digest_of, mending, with_tests
 from spec2prod.domain.candidate import Candidate, CandidateVerdict, TaskOutcome
 from spec2prod.domain.plan import Stage
 from spec2prod.domain.run import StageResult
@@ -94,12 +95,9 @@ class Acceptance:
         there.write_new(outcome.test_file, text)
         component = dataclasses.replace(self.session.component, root=there.root, tests=(outcome.test_file,))
         command = ports.suite.candidate(component, outcome.test_file, backwards=backwards)
-        measured = Measured(there, self.session.scope(ports.suite, component))
-        step = f"{Stage.ACCEPTANCE}:{order} {outcome.task_id}:{measured.digest[:12]}"
-        completed, _ = await self.session.timed(
-            Stage.ACCEPTANCE, f"{order}:{outcome.test_file}", self.session.tool(step, command, measured)
-        )
-        return ports.suite.report(component, completed)
+        subject = Subject(gate=ports.suite, component=component, tree=there, command=command, name=f"tests of a proposal, {order}")
+        step = f"{Stage.ACCEPTANCE}:{order} {outcome.task_id}"
+        return await self.session.report(Stage.ACCEPTANCE, step, f"{order}:{outcome.test_file}", subject)
 
     def _earns_its_place(self, outcome: TaskOutcome, test: Screened, forward: SuiteReport, backward: SuiteReport) -> bool:
         if test.objection:
@@ -137,8 +135,7 @@ class Acceptance:
         await self._mended(outcome, there, component)
         measured: dict[str, Measurement] = {}
         for gate in self._gates_on_tests():
-            completed = await self.session.run(Stage.ACCEPTANCE, gate, there, component, [outcome.test_file])
-            for answer in gate.read(component, completed):
+            for answer in await self.session.answers(Stage.ACCEPTANCE, gate, there, component, [outcome.test_file]):
                 if isinstance(answer, Measurement):
                     measured[answer.gate] = answer
         if objection := self._broken_rule(measured):
@@ -150,10 +147,12 @@ class Acceptance:
         """Have the linter mend the file in its copy. The step's value is the mended text: a replay starts no linter."""
         file, linter = outcome.test_file, self.session.ports.linter
         step = f"{Stage.ACCEPTANCE}:fix {outcome.task_id}:{digest_of(there.read(file))}"
-        fix = mending(self.session.ports.host, there, [file])
-        mended = await self.session.ports.journal.step(step, fix, linter.fix(component, [file]))
-        for path, text in mended.texts.items():
-            there.replace(path, text)
+        fix, command = mending(self.session.ports.host, there, [file]), linter.fix(component, [file])
+        subject = Subject(gate=linter, component=component, tree=there, command=command, name="linting, mended", only=(file,))
+        mend = partial(self.session.ports.journal.step, step, fix, command)
+        for path, text in (await self.session.mended(Stage.ACCEPTANCE, subject, mend)).items():
+            if there.read(path) != text:
+                there.replace(path, text)
 
     def _gates_on_tests(self) -> tuple[Gate, ...]:
         ruled = {rule.gate for rule in self.session.plan.rules}
@@ -181,14 +180,17 @@ class Acceptance:
         completed = await session.run(Stage.ACCEPTANCE, ports.suite, there, component)
         report = ports.suite.report(component, completed)
         if report.green:
-            return await self._write(there, digest, partial(session.take, ports.suite, component, digest, completed))
+            question = session.recall.question(ports.suite, component, there)
+            trace = session.recall.trace(ports.suite, component, completed, there)
+            take = partial(session.take, ports.suite, component, digest, completed)
+            return await self._write(there, digest, take, partial(session.keep, ports.suite, question, trace) if question else None)
         culprits = sorted({case.file for case in report.cases if case.outcome in {"failed", "error"}} & set(files)) or files
         for file in culprits:
             self._withdraw(file, "suite", "together with the existing suite, " + (_objection(_failing(report)) or completed.ending()))
         self.proposals = [each for each in self.proposals if each.outcome.test_file not in culprits]
         return not self.proposals
 
-    async def _write(self, there: Tree, digest: str, take: Callable[[], None]) -> bool:
+    async def _write(self, there: Tree, digest: str, take: Callable[[], None], keep: Callable[[], None] | None) -> bool:
         """Write the confirmed files; the confirmation is the suite's evidence if the tree became what was confirmed."""
         session, tree = self.session, self.session.ports.tree
         for proposal in list(self.proposals):
@@ -205,8 +207,11 @@ class Acceptance:
         session.component = with_tests(session.component, self.adopted)
         if tree.digest(session.scope(session.ports.suite, session.component)) == digest:
             take()
+            if keep is not None:
+                keep()
         for gate in still_known:
             self._extend_evidence(gate)
+            session.keep_as_it_is(gate)
         return True
 
     def _extend_evidence(self, gate: Gate) -> None:

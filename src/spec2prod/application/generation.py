@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spec2prod.application.session import digest_of
 from spec2prod.domain.candidate import TaskOutcome, TaskStatus, TestRequest
 from spec2prod.domain.locate import new_test_file
 from spec2prod.domain.plan import Stage
+from spec2prod.domain.question import Kept, Question
 from spec2prod.domain.run import StageResult
 from spec2prod.domain.specification import render_spec
 from spec2prod.domain.verdict import Verdict
@@ -36,6 +38,7 @@ class Generation:
         self.collection_ms = 0.0
         self.error: Spec2prodError | None = None
         self._live: set[str] = set()
+        self._questions: dict[str, Question | None] = {}
 
     async def run(self) -> None:
         """Submit one task a module, then hand on the results as each comes."""
@@ -79,8 +82,11 @@ class Generation:
     async def _submit_and_collect(self) -> None:
         clock, journal = self.session.ports.clock, self.session.ports.journal
         start = clock.elapsed_ms()
-        step = f"{Stage.GENERATION}:submit:{digest_of(self.requests)}"
-        tasks = await self.session.timed(Stage.GENERATION, "openhands_submission", journal.step(step, self._submit, self.requests))
+        asked = [request for request in self.requests if not self._is_recalled(request)]
+        if not asked:
+            return
+        step = f"{Stage.GENERATION}:submit:{digest_of(tuple(asked))}"
+        tasks = await self.session.timed(Stage.GENERATION, "openhands_submission", journal.step(step, self._submit, asked))
         submitted = clock.elapsed_ms()
         self.submission_ms = submitted - start
         self.session.tell("agent", Stage.GENERATION, f"asked for tests of {', '.join(tasks)}")
@@ -90,6 +96,31 @@ class Generation:
                     group.create_task(self._collect(request, tasks[request.module]))
         finally:
             self.collection_ms = clock.elapsed_ms() - submitted
+
+    def _is_recalled(self, request: TestRequest) -> bool:
+        """Take what an earlier run's agent brought for the same task: it is not paid again. Another attempt's is the journal's to tell."""
+        session = self.session
+        question = session.recall.agent_question(request, session.component, session.ports.tree)
+        kept = session.recall.look_up(question, session.ports.tree, str(Stage.GENERATION))
+        if kept is None or kept.outcome is None or not (run := session.recall.origin(kept)):
+            self._questions[request.module] = question
+            return False
+        told = f"from the cache: asked in the run {run}"
+        self._arrive(replace(kept.outcome, reason=told, llm_calls=0, input_tokens=0, output_tokens=0, cost_usd=0.0, wall_ms=0.0))
+        return True
+
+    def _remember(self, outcome: TaskOutcome) -> None:
+        """Keep what was delivered, for the next run with the same task."""
+        if outcome.status is not TaskStatus.DELIVERED or outcome.text is None:
+            return
+        session = self.session
+        kept = Kept(run_id=session.plan.run_id, measured_at=session.ports.clock.now(), tool=outcome.model, outcome=outcome)
+        session.recall.keep(self._questions.get(outcome.module), kept, session.ports.tree)
+
+    def _arrive(self, outcome: TaskOutcome) -> None:
+        self.outcomes.append(outcome)
+        self.arrived.put_nowait(outcome)
+        self.session.tell("agent", Stage.GENERATION, _sentence(outcome))
 
     async def _submit(self, requests: Sequence[TestRequest]) -> Mapping[str, str]:
         tasks = dict(await self.session.ports.writer.submit(requests))
@@ -117,9 +148,8 @@ class Generation:
         if outcome.resumable:
             # A pause is no end: `spec2prod extend` may have gone on with it since it was recorded. Asking costs nothing.
             outcome = await self._outcome(request, task_id)
-        self.outcomes.append(outcome)
-        self.arrived.put_nowait(outcome)
-        self.session.tell("agent", Stage.GENERATION, _sentence(outcome))
+        self._remember(outcome)
+        self._arrive(outcome)
 
     def _verdict(self) -> Verdict:
         if self.error:
@@ -177,5 +207,7 @@ def _trouble(outcome: TaskOutcome) -> str:
 
 def _sentence(outcome: TaskOutcome) -> str:
     if outcome.status is TaskStatus.DELIVERED:
+        if not outcome.llm_calls and outcome.reason:
+            return f"{outcome.module}: proposed {outcome.test_file}, {outcome.reason}"
         return f"{outcome.module}: proposed {outcome.test_file} after {outcome.llm_calls} calls of the model"
     return f"{outcome.module}: {outcome.status}: {outcome.reason}"

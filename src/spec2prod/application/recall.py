@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 
 from spec2prod.application.ports import Event, Gate, Ports, Subject, Tracing, Tree
+from spec2prod.domain.candidate import TestRequest
 from spec2prod.domain.command import Completed
 from spec2prod.domain.component import Component
 from spec2prod.domain.plan import Stage
-from spec2prod.domain.question import FILE, Kept, Question, Reads, is_report
+from spec2prod.domain.question import FILE, Kept, Question, Reads, digest_of, is_report
 from spec2prod.errors import StoreError
 
 
@@ -36,9 +38,20 @@ class Recall:
         """Return any other question to a tree: the same gate, asked by another command."""
         return self._memory.fingerprints.question(subject) if self._memory else None
 
+    def agent_question(self, request: TestRequest, component: Component, tree: Tree) -> Question | None:
+        """Return what an agent's answer to a task depends on: the task, the component as it is, the model and its options."""
+        if self._memory is None:
+            return None
+        inputs = {**tree.state({FILE + path for path in component.files}), "task": digest_of(asdict(request)), "agent": self._memory.agent}
+        return Question(name=str(Stage.GENERATION), component=component.name, inputs=inputs)
+
     def find(self, question: Question | None, tree: Tree, *names: str) -> Kept | None:
         """Return what was answered to the same question; None where it must be asked: also where one of `names` is forced."""
-        kept = self._found(question, tree) if question and self._memory and not self._memory.forced & set(names) else None
+        return self._found(question, tree) if question and self._memory and not self._memory.forced & set(names) else None
+
+    def look_up(self, question: Question | None, tree: Tree, *names: str) -> Kept | None:
+        """Find an answer, and count whether there was one."""
+        kept = self.find(question, tree, *names)
         if kept is None:
             self.misses += 1
         else:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from spec2prod.application.ports import in_one_process
+from spec2prod.application.ports import Subject, in_one_process
 from spec2prod.application.session import digest_of, mending
 from spec2prod.domain.plan import Stage
 from spec2prod.domain.run import StageResult
@@ -54,10 +54,18 @@ async def _mend(session: Session) -> None:
     fix = session.ports.journal.step(
         f"{Stage.REFACTORING}:fix {digest_of(before)}:{evidence.digest[:12]}", partial(_mended_texts, session, faulty), session.component, faulty
     )
-    mended = await session.timed(Stage.REFACTORING, "auto_fix", fix)
-    touched = await _written(session, before, mended.texts)
+    subject = Subject(
+        gate=linter,
+        component=session.component,
+        tree=tree,
+        command=linter.fix(session.component, faulty),
+        name="linting, mended",
+        only=tuple(faulty),
+    )
+    texts = await session.mended(Stage.REFACTORING, subject, partial(session.timed, Stage.REFACTORING, "auto_fix", fix))
+    touched = await _written(session, before, texts)
     for path in touched:
-        session.diffs[path] = _diff(path, before[path], mended.texts[path])
+        session.diffs[path] = _diff(path, before[path], texts[path])
         session.tell("fixed", Stage.REFACTORING, f"linting mended {path}")
     if touched:
         await _ask_about(session, evidence.answer, touched)
@@ -86,10 +94,10 @@ async def _written(session: Session, before: Mapping[str, str], texts: Mapping[s
 async def _ask_about(session: Session, old: Measurement, touched: list[str]) -> None:
     linter, component = session.ports.linter, session.component
     digest = session.ports.tree.digest(session.scope(linter, component))
-    completed = await session.run(Stage.REFACTORING, linter, session.ports.tree, component, touched)
-    (answer,) = linter.read(component, completed)
+    (answer,) = await session.answers(Stage.REFACTORING, linter, session.ports.tree, component, touched)
     merged = remeasured(old, answer, touched) if isinstance(answer, Measurement) else answer
     session.evidence[linter.name] = Evidence(answer=merged, digest=digest, measured_at=session.ports.clock.now(), tool=linter.name)
+    session.keep_as_it_is(linter)
 
 
 def _diff(path: str, before: str, after: str) -> str:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from functools import partial
 
-from spec2prod.application.ports import Comparing, Event, Gate, Host, Placed, Ports, Suite, Tree, command_of
+from spec2prod.application.ports import Comparing, Event, Gate, Host, Placed, Ports, Subject, Suite, Tree, command_of
 from spec2prod.application.recall import Recall, forced_by
 from spec2prod.application.scheduling import waiting_noted
 from spec2prod.domain.candidate import TaskOutcome
@@ -218,7 +218,7 @@ class Session:
         missed: dict[str, Question | None] = {}
         for gate in gates:
             question = self.recall.question(gate, self.component, self.ports.tree)
-            kept = self.recall.find(question, self.ports.tree, *forced_by(stage, gate))
+            kept = self.recall.look_up(question, self.ports.tree, *forced_by(stage, gate))
             if kept is None:
                 missed[gate.name] = question
             else:
@@ -241,7 +241,7 @@ class Session:
         if question is None or not self._is_of_now(completed) or question != self.recall.question(gate, component, tree):
             return
         trace = self.recall.trace(gate, component, completed, tree)
-        keep = partial(self._keep, gate, question, trace)
+        keep = partial(self.keep, gate, question, trace)
         if isinstance(gate, Suite) and any(self.evidence[name].answer == OPEN for name in gate.measures):
             self._unsettled_suite = keep
         else:
@@ -253,7 +253,67 @@ class Session:
         if keep is not None:
             keep()
 
-    def _keep(self, gate: Gate, question: Question, trace: Mapping[str, str] | str) -> None:
+    def keep_as_it_is(self, gate: Gate) -> None:
+        """Keep what is known of a question that was not asked as a whole: its parts were, and the tree is what they add up to."""
+        question = self.recall.question(gate, self.component, self.ports.tree)
+        if question is not None and self.is_fresh(gate):
+            self.keep(gate, question, {})
+
+    async def answers(
+        self, stage: Stage, gate: Gate, tree: Tree, component: Component, only: Sequence[str] = ()
+    ) -> tuple[Answer, ...]:
+        """Return the answers about some files of any tree: those of an earlier run, else ask."""
+        question = self.recall.question(gate, component, tree, only)
+        kept = self.recall.find(question, tree, *forced_by(stage, gate))
+        if kept is not None:
+            return kept.answers
+        completed = await self.run(stage, gate, tree, component, only)
+        answers = gate.read(component, completed)
+        measured = tuple(each for each in answers if isinstance(each, Measurement))
+        if len(measured) == len(answers) and self._is_of_now(completed) and question == self.recall.question(gate, component, tree, only):
+            self.recall.keep(question, self._kept(gate.name, answers=measured), tree)
+        return answers
+
+    async def report(self, stage: Stage, step: str, label: str, subject: Subject) -> SuiteReport:
+        """Return how some tests went in any tree: as an earlier run saw them, else run them."""
+        suite, component, tree = self.ports.suite, subject.component, subject.tree
+        question = self.recall.question_of(subject)
+        kept = self.recall.find(question, tree, *forced_by(stage, suite))
+        if kept is not None and kept.suite is not None:
+            return kept.suite
+        measured = Measured(tree, self.scope(suite, component))
+        completed, _ = await self.timed(stage, label, self.tool(f"{step}:{measured.digest[:12]}", subject.command, measured))
+        report = suite.report(component, completed)
+        if report.cases and self._is_of_now(completed) and question == self.recall.question_of(subject):
+            trace = self.recall.trace(suite, component, completed, tree)
+            if not isinstance(trace, str):
+                self.recall.keep(question, self._kept(subject.name, suite=report), tree, trace)
+        return report
+
+    async def mended(self, stage: Stage, subject: Subject, mend: Callable[[], Awaitable[Mended]]) -> Mapping[str, str]:
+        """Return what the linter makes of some files: what it made of the same in an earlier run, else let it."""
+        question = self.recall.question_of(subject)
+        kept = self.recall.find(question, subject.tree, *forced_by(stage, subject.gate))
+        if kept is not None and kept.texts is not None:
+            return kept.texts
+        mended = await mend()
+        if mended.completed.exit_code in {0, 1} and question == self.recall.question_of(subject):
+            self.recall.keep(question, self._kept(subject.name, texts=dict(mended.texts)), subject.tree)
+        return mended.texts
+
+    def _kept(
+        self,
+        tool: str,
+        *,
+        answers: tuple[Measurement, ...] = (),
+        suite: SuiteReport | None = None,
+        texts: Mapping[str, str] | None = None,
+    ) -> Kept:
+        now = self.ports.clock.now()
+        return Kept(run_id=self.plan.run_id, measured_at=now, tool=tool, answers=answers, suite=suite, texts=texts)
+
+    def keep(self, gate: Gate, question: Question, trace: Mapping[str, str] | str) -> None:
+        """Keep the present evidence of a gate; a text instead of a trace says why it may never be used again."""
         evidence = [self.evidence[name] for name in gate.measures]
         answers = tuple(each.answer for each in evidence if isinstance(each.answer, Measurement))
         if len(answers) < len(evidence):
@@ -335,6 +395,7 @@ class Session:
                 continue
             name = judgement.gate
             found = judgement.measured + (f" ({judgement.reason})" if judgement.reason else "")
+            found += ", from the cache" if judgement.evidence and judgement.evidence.from_cache else ""
             self.tell("gate", stage, f"{name}: {found if judgement.answered else judgement.reason}", judgement.verdict)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from spec2prod.adapters import programs
 from spec2prod.adapters.clock import SystemClock
+from spec2prod.adapters.environments.seen import Seen
 from spec2prod.adapters.host import ProcessHost
 from spec2prod.adapters.journal import InMemoryJournal
 from spec2prod.application.ports import Gate, History, Journal, Memory, Ports, TestWriter
@@ -17,7 +18,7 @@ from spec2prod.bootstrap.listening import told_to
 from spec2prod.bootstrap.place import Place
 from spec2prod.bootstrap.releases import delivery
 from spec2prod.bootstrap.scheduled import NoHistory, scheduled, slots_of
-from spec2prod.domain.plan import Plan
+from spec2prod.domain.plan import Plan, Stage
 from spec2prod.gates.complexity import ComplexityGate
 from spec2prod.gates.documentation import DocumentationGate
 from spec2prod.gates.linting import LintingGate
@@ -65,11 +66,18 @@ def ports_of(  # noqa: PLR0913 - what a run brings
         linter=linter,
         writer=writer,
         listener=told_to(),
-        delivery=delivery(place.tree, place.settings, host, clock),
+        delivery=delivery(place.tree, place.settings, host, clock, _seen(place, clock, memory)),
         cpu_slots=slots_of(place),
         history=history,
         memory=memory,
     )
+
+
+def _seen(place: Place, clock: SystemClock, memory: Memory | None) -> Seen | None:
+    """Return what earlier runs have seen of releases; nothing where the release is to be looked at again."""
+    if memory is None or memory.forced & {str(Stage.STAGING_DEPLOYMENT), str(Stage.PRODUCTION_DEPLOYMENT)}:
+        return None
+    return Seen(memory.cache, place.tree, clock, place.run_id)
 
 
 def ports_to_look_at(place: Place) -> Ports:

@@ -15,6 +15,7 @@ from spec2prod.adapters.clock import SystemClock
 from spec2prod.adapters.environments.commands import Uv
 from spec2prod.adapters.environments.layout import Layout
 from spec2prod.adapters.environments.process import Means, ProcessTarget
+from spec2prod.adapters.environments.seen import Seen
 from spec2prod.adapters.host import ProcessHost
 from spec2prod.adapters.tree import ProjectTree
 from spec2prod.adapters.wheel import WheelBuilder
@@ -42,11 +43,11 @@ _INSTALLER = (
 )
 
 
-def delivery(tree: Tree, settings: Settings, host: Host, clock: Clock) -> Delivery:
-    """Return what a run needs to release."""
+def delivery(tree: Tree, settings: Settings, host: Host, clock: Clock, seen: Seen | None = None) -> Delivery:
+    """Return what a run needs to release; `seen` is what earlier runs have seen of releases."""
     return Delivery(
         builder=WheelBuilder(tree),
-        targets={name: _target(name, tree, host, clock) for name in ENVIRONMENTS},
+        targets={name: _target(name, tree, host, clock, seen) for name in ENVIRONMENTS},
         attestations=AttestationFiles(tree.root),
         production=production_rules(settings),
         pause=asyncio.sleep,
@@ -142,8 +143,8 @@ def environment_of(name: str) -> Target:
     return found
 
 
-def _target(name: Target, tree: Tree, host: Host, clock: Clock) -> ProcessTarget:
-    means = Means(tree=tree, host=host, clock=clock, uv=Uv(program=programs.uv_program(), env=_of_installer(os.environ)))
+def _target(name: Target, tree: Tree, host: Host, clock: Clock, seen: Seen | None = None) -> ProcessTarget:
+    means = Means(tree=tree, host=host, clock=clock, uv=Uv(program=programs.uv_program(), env=_of_installer(os.environ)), seen=seen)
     return ProcessTarget(Layout(tree.root, name), means)
 
 

@@ -67,6 +67,7 @@ def keep(question: Asked, run: Run, document: str, summary: str) -> None:
         exit_code=int(run.exit_code),
         document=document,
         summary=summary,
+        page=str(run.plan.component.root / ".spec2prod" / "runs" / run.plan.run_id / "report.html"),
         watched=watched,
     )
     standing.keep(question.root, question.key, seen, answer)
@@ -108,8 +109,7 @@ def _watched(run: Run) -> list[str]:
         for folder in (each / "bin", each / "pyvenv.cfg", *each.glob("lib/python3*/site-packages"))
     ]
     elsewhere = [place for folder in environments for place in _editable(folder)]
-    page = run.plan.component.root / ".spec2prod" / "runs" / run.plan.run_id / "report.html"
-    return sorted({*map(str, environments), *elsewhere, str(page), str(run.plan.component.root / run.plan.specification.path)})
+    return sorted({*map(str, environments), *elsewhere, str(run.plan.component.root / run.plan.specification.path)})
 
 
 def _editable(site_packages: Path) -> list[str]:

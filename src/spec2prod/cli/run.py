@@ -15,7 +15,7 @@ from spec2prod.cli.streams import Patient
 from spec2prod.errors import UsageError
 
 if TYPE_CHECKING:
-    from spec2prod.bootstrap.standing import Standing
+    from spec2prod.adapters.standing import Standing
 
 _PAINT = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -73,7 +73,7 @@ def add_override_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--coverage-threshold", type=float, metavar="PERCENT", help="override the coverage rule of this run")
     parser.add_argument("--timeout-seconds", type=float, metavar="S", help="time limit of one module's agent task (default: 300)")
     ending = parser.add_mutually_exclusive_group()
-    ending.add_argument("--fail-fast", action="store_true", help="end the run at the first \"no\" of a required gate, and ask no more")
+    ending.add_argument("--fail-fast", action="store_true", help='end the run at the first "no" of a required gate, and ask no more')
     ending.add_argument("--keep-going", action="store_true", help="ask everything whatever is red: the default, and it overrides a setting")
     parser.add_argument("--no-fix", action="store_true", help="do not let the linter mend the component's files")
     parser.add_argument("--no-cache", action="store_true", help="ask every question, whatever earlier runs have answered")

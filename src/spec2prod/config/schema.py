@@ -255,10 +255,10 @@ class Table(Part):
         "SPEC2PROD_DATABASE_URL wins; else `.spec2prod/spec2prod.sqlite`",
     )
     cpu_slots: Annotated[int, Field(ge=2, le=1024)] | None = Field(
-        default=None, description="processes of runs at a time, for all runs of one spec2prod process; one a core unless stated, never below 2"
+        default=None, description="processes that all runs of one spec2prod process start at a time; one a core unless stated, at least 2"
     )
     fail_fast: bool = Field(
-        default=False, description="whether the first \"no\" of a required gate ends the run; what is not asked then counts as not asked"
+        default=False, description='whether the first "no" of a required gate ends the run; what is not asked then counts as not asked'
     )
     type_checker: Literal["auto", "pyright", "basedpyright", "mypy", "ty"] = Field(
         default="auto", description="the type checker; `auto` is the one that the project configures, else basedpyright"

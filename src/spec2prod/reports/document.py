@@ -280,8 +280,22 @@ class Cache(Part):
     misses: int
 
 
+class Replayed(Part):
+    """A step that an earlier attempt of this run had done; its answer was taken from the record. Times are ISO 8601 in UTC."""
+
+    step: str
+    attempt: int
+    began_at: str
+    ended_at: str
+    wall_ms: Figure
+
+
 class FullRun(Part):
-    """Everything that is known about the run."""
+    """Everything that is known about the run.
+
+    `attempt` counts the processes that have worked on it, `resumed_from` is when the first one began; `processes` are those that this
+    attempt started, `replayed` the steps that earlier ones had done.
+    """
 
     conclusion: str
     started_at: str
@@ -297,6 +311,10 @@ class FullRun(Part):
     timeline: tuple[Span, ...]
     schedule: Schedule
     processes: tuple[Process, ...]
+    attempt: int
+    resumed_from: str | None
+    steps_replayed: int
+    replayed: tuple[Replayed, ...]
 
 
 class Problem(Part):

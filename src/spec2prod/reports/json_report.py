@@ -128,6 +128,10 @@ def _full(run: Run) -> document.FullRun:
         timeline=tuple(document.Span.model_validate(each) for each in sorted(run.spans, key=lambda span: (span.start_ms, span.end_ms))),
         schedule=_schedule(run.schedule),
         processes=tuple(_process(each) for each in run.processes),
+        attempt=run.attempt,
+        resumed_from=run.resumed_from or None,
+        steps_replayed=len(run.replayed),
+        replayed=tuple(document.Replayed.model_validate(each) for each in run.replayed),
     )
 
 

@@ -40,7 +40,7 @@ _LIMIT_S = 90.0
 # One writer in a process of its own, as a run has it: it is what is killed.
 _A_WRITER = """
 import asyncio, json, sys
-from dataclasses import replace
+from pathlib import Path
 from spec2prod.adapters.openhands.environment import find
 from spec2prod.adapters.openhands.options import OpenHandsOptions
 from spec2prod.adapters.openhands.workplace import Workplace

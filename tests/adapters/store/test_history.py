@@ -1,23 +1,13 @@
-"""What earlier runs have taught, in a real database."""
+"""What earlier runs have taught, in a real database, on both kinds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from spec2prod.adapters.store.database import Database, open_database
+from spec2prod.adapters.store.database import Database
 from spec2prod.adapters.store.history import StoredHistory
 from spec2prod.domain.durations import KEPT
 from spec2prod.errors import StoreError
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(tmp_path / "history.sqlite")
-    yield opened
-    opened.close()
 
 
 def test_a_run_expects_what_the_ones_before_have_learnt(database: Database) -> None:

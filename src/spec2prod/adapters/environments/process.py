@@ -12,6 +12,7 @@ from spec2prod.adapters.environments.commands import Uv
 from spec2prod.adapters.environments.health import Looking
 from spec2prod.adapters.environments.layout import Layout, remove
 from spec2prod.adapters.environments.record import pack, read_record, stored_wheel
+from spec2prod.adapters.environments.seen import Seen
 from spec2prod.application.ports import Clock, Host, Tree
 from spec2prod.domain.command import Completed
 from spec2prod.domain.component import Component
@@ -36,6 +37,7 @@ class Means:
     host: Host
     clock: Clock
     uv: Uv
+    seen: Seen | None = None
 
 
 class ProcessTarget:
@@ -75,12 +77,16 @@ class ProcessTarget:
         """Return that the same digest is served already, if it is healthy."""
         if here.current != artifact.digest:
             return None
+        seen, folder = self._means.seen, self._current(artifact)
         try:
-            check = await self._look.at_imports(self._current(artifact), read_record(self._current(artifact)))
+            record = read_record(folder)
+            check = (seen.find(folder, record) if seen else None) or await self._look.at_imports(folder, record)
         except DeliveryError:
             return None  # it is not whole, and so released anew
         if check.verdict is not Verdict.PASSED:
             return None
+        if seen:
+            seen.keep(folder, record, check)
         return replace(self._told(artifact, Verdict.PASSED, here.current, (check,)), already_current=True)
 
     async def _released(self, artifact: Artifact, component: Component, here: Standing, run_id: str) -> Deployment:
@@ -137,6 +143,9 @@ class ProcessTarget:
         if verdict is Verdict.PASSED:
             self._note(Kind.RELEASED, artifact, artifact.digest, verdict, run_id)
             self._prune(artifact.component)
+            if self._means.seen:
+                folder = self._current(artifact)
+                self._means.seen.keep(folder, read_record(folder), next(check for check in checks if check.name == "imports"))
             return self._told(artifact, verdict, here.current, checks)
         back = await self._gone_back(artifact, here)
         errors = (*_sentences(checks), *_sentences(back[1]))

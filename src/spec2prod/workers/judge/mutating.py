@@ -45,6 +45,7 @@ class Module:
         lines = source.splitlines()
         self._untouched = {number for number, line in enumerate(lines, start=1) if any(word in line for word in UNTOUCHED)}
         self._count: dict[str, int] = {}
+        self._skeletons: dict[int, list[Any]] = {}
         self.mutants = [each for each in self._found() if not self._is_equal(each)]
 
     def _found(self) -> Iterator[Mutant]:
@@ -99,8 +100,9 @@ class Module:
             new = part(self.tree, mutant.top, self.path, mutant)
         except (SyntaxError, ValueError, TypeError):
             return True
-        old = part(self.tree, mutant.top, self.path, None)
-        return skeleton(old) == skeleton(new)
+        if mutant.top not in self._skeletons:
+            self._skeletons[mutant.top] = skeleton(part(self.tree, mutant.top, self.path, None))
+        return self._skeletons[mutant.top] == skeleton(new)
 
 
 def skeleton(code: CodeType) -> list[Any]:

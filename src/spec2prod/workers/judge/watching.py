@@ -1,0 +1,212 @@
+"""What judged code does beside its purpose: seen by an audit hook, by watched modules, and by comparing before and after.
+
+It tells, it does not contain: the sandbox does. Only signals to processes outside the test's own family are refused,
+since they would end the judge. Native code that asks the kernel itself is not seen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import signal
+import struct
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+MOST = 40  # pieces of evidence a test; more say nothing new
+MOST_FORKS = 200
+LOCAL = ("127.", "::1", "localhost", "0.0.0.0", "::")  # noqa: S104 - recognised, not bound
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+CONNECTING = {"socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo", "socket.gethostbyname"}
+STARTING = {"subprocess.Popen", "os.system", "os.posix_spawn", "os.spawn", "os.exec", "pty.spawn", "os.startfile"}
+FORKING = {"os.fork", "os.forkpty"}
+CHANGING = {"os.remove": 1, "os.rmdir": 1, "os.mkdir": 1, "os.rename": 2, "os.link": 2, "os.symlink": 2, "os.truncate": 1, "os.chmod": 1, "os.chown": 1}
+SEARCHING = {"gc.get_objects", "gc.get_referrers", "gc.get_referents", "sys._current_frames"}
+Evidence = dict[str, str]
+
+
+class Watch:
+    """The evidence of one process; `allowed` are the folders in which it may write."""
+
+    def __init__(self, allowed: list[str]) -> None:
+        """The hook cannot be taken out again: it looks at `active` first."""
+        self.active = False
+        self.found: list[Evidence] = []
+        self._allowed = tuple(os.path.realpath(each) + os.sep for each in allowed)
+        self._forks = mmap.mmap(-1, 8) if hasattr(mmap, "MAP_SHARED") or os.name == "posix" else None
+        self._leader = os.getpid()
+
+    def install(self) -> None:
+        """Begin to listen to the interpreter."""
+        sys.addaudithook(self._hook)
+
+    def begin(self) -> None:
+        """Forget what was found: a new test begins, in a process of its own or not."""
+        self.found, self.active, self._leader = [], True, os.getpid()
+        if self._forks is not None:
+            self._forks[:8] = struct.pack("q", 0)
+
+    def end(self) -> None:
+        """Stop listening."""
+        self.active = False
+
+    def tell(self, kind: str, detail: object) -> None:
+        """Note something once."""
+        piece = {"kind": kind, "detail": str(detail)[:200]}
+        if len(self.found) < MOST and piece not in self.found:
+            self.found.append(piece)
+
+    @contextlib.contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Not listen to the harness's own doings."""
+        was, self.active = self.active, False
+        try:
+            yield
+        finally:
+            self.active = was
+
+    def _hook(self, event: str, args: tuple[Any, ...]) -> None:
+        if not self.active:
+            return
+        if event == "open":
+            self._opened(*args)
+        elif event in CHANGING:
+            self._changed(event, args)
+        elif event in CONNECTING:
+            self._connected(event, args)
+        elif event in FORKING:
+            self._forked()
+        elif event in STARTING:
+            self.tell("subprocess", f"{event} {args[0]!r}"[:120])
+        elif event in {"os.kill", "os.killpg"}:
+            self._signalled(event, int(args[0]))
+        elif event in SEARCHING:
+            self.tell("introspection", event)
+        elif event == "object.__setattr__" and len(args) > 1 and args[1] == "__code__":
+            self.tell("code_replaced", getattr(args[0], "__qualname__", args[0]))
+        elif event in {"sys.settrace", "sys.setprofile"}:
+            self.tell("tracing", event)
+        elif event == "sqlite3.connect" and args[0] not in {":memory:", b":memory:", ""} and not str(args[0]).startswith("file:"):
+            self._written(args[0])
+
+    def _opened(self, path: object, mode: object, flags: object) -> None:
+        writes = isinstance(flags, int) and flags & WRITING
+        if isinstance(path, (str, bytes)) and (writes or (isinstance(mode, str) and set(mode) & set("wax+"))):
+            self._written(path)
+
+    def _changed(self, event: str, args: tuple[Any, ...]) -> None:
+        for path in args[: CHANGING[event]]:
+            if isinstance(path, (str, bytes)) and not (event == "os.symlink" and path is args[0]):
+                self._written(path, next((each for each in args[CHANGING[event] :] if isinstance(each, int) and each > 2), None))  # noqa: PLR2004 - a descriptor
+
+    def _written(self, path: str | bytes, folder: int | None = None) -> None:
+        with self.quiet():
+            stated = os.fsdecode(path)
+            if folder is not None and not os.path.isabs(stated):
+                with contextlib.suppress(OSError):
+                    stated = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), stated)
+            real = os.path.realpath(stated)
+        if not (real + os.sep).startswith(self._allowed) and real not in {"/dev/null", os.devnull}:
+            self.tell("write", real)
+
+    def _connected(self, event: str, args: tuple[Any, ...]) -> None:
+        address = args[1] if event in {"socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg"} and len(args) > 1 else args[0]
+        host = address[0] if isinstance(address, tuple) and address else address
+        is_local = host is None or not isinstance(address, (tuple, str)) or str(host).startswith((*LOCAL, "/", "\0"))
+        self.tell("loopback" if is_local else "network", f"{event} {address!r}")
+
+    def _forked(self) -> None:
+        self.tell("fork", "os.fork")
+        if self._forks is None:
+            return
+        count = struct.unpack("q", self._forks[:8])[0] + 1
+        self._forks[:8] = struct.pack("q", count)  # shared with every process that this one forks
+        if count > MOST_FORKS:
+            os.killpg(os.getpgid(self._leader), signal.SIGKILL)
+
+    def _signalled(self, event: str, pid: int) -> None:
+        with contextlib.suppress(OSError):
+            own = pid > 0 and os.getsid(pid) == os.getsid(0)
+            if own or pid == 0:
+                return
+        self.tell("foreign_signal", f"{event} {pid}")
+        raise PermissionError(1, "the judge does not let a test signal processes that are not its own")
+
+
+def watched_setter(watch: Watch, kind: Callable[[ModuleType, str, object], str]) -> type[ModuleType]:
+    """Return a class for modules that tells who sets their attributes from outside; a module's own globals do not pass it."""
+
+    class Watched(ModuleType):
+        def __setattr__(self, name: str, value: object) -> None:
+            if watch.active and not isinstance(value, ModuleType):
+                told = kind(self, name, self.__dict__.get(name))
+                if told:
+                    watch.tell(told, f"{self.__name__}.{name}")
+            super().__setattr__(name, value)
+
+        def __delattr__(self, name: str) -> None:
+            if watch.active:
+                watch.tell("patched", f"{self.__name__}.{name}")
+            super().__delattr__(name)
+
+    return Watched
+
+
+class State:
+    """What a test must leave as it found it."""
+
+    def __init__(self, component: list[ModuleType], judging: list[ModuleType]) -> None:
+        """`component` are its modules, `judging` pytest's and what it stands on."""
+        self._component, self._judging = component, judging
+        self._before = self._now()
+
+    def differences(self) -> list[Evidence]:
+        """Return what is not as it was."""
+        return [each for kind, was in self._before.items() for each in differing(kind, was, self._now_of(kind))]
+
+    def _now(self) -> dict[str, dict[str, Any]]:
+        return {kind: self._now_of(kind) for kind in ("environment", "cwd", "sys.path", "sys.modules", "threads", "signals", "component_changed", "pytest_changed")}
+
+    def _now_of(self, kind: str) -> dict[str, Any]:
+        if kind == "environment":
+            return {key: value for key, value in os.environ.items() if key != "PYTEST_CURRENT_TEST"}
+        if kind == "cwd":
+            return {"cwd": working_folder()}
+        if kind == "sys.path":
+            return {"sys.path": list(sys.path)}
+        if kind == "sys.modules":
+            return {module.__name__: id(sys.modules.get(module.__name__)) for module in (*self._component, *self._judging)}
+        if kind == "threads":
+            return {f"{each.name} {id(each)}": "" for each in threading.enumerate() if each.is_alive()}
+        if kind == "signals":
+            return {each.name: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+        return {key: value for module in (self._component if kind == "component_changed" else self._judging) for key, value in surface(module)}
+
+
+def working_folder() -> str:
+    """Return the working folder, or that it is gone."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return "gone"
+
+
+def surface(module: ModuleType) -> Iterator[tuple[str, Any]]:
+    """Yield the functions and classes that a module defines, with what the classes hold; identities, no values."""
+    for name, value in list(vars(module).items()):
+        is_class = isinstance(value, type) and value.__module__ == module.__name__
+        if is_class or callable(value):
+            yield f"{module.__name__}.{name}", id(value)
+        if is_class:
+            yield from ((f"{module.__name__}.{name}.{key}", id(each)) for key, each in list(vars(value).items()) if callable(each) or key == "__code__")
+
+
+def differing(kind: str, before: dict[str, Any], after: dict[str, Any]) -> list[Evidence]:
+    """Return a piece of evidence for each key that differs; what only appeared counts for what must not appear."""
+    appeared = set(after) - set(before) if kind in {"environment", "threads"} else set()
+    changed = {key for key in before if before[key] != after.get(key)} if kind != "threads" else set()
+    return [{"kind": kind, "detail": key} for key in sorted(appeared | changed)][:MOST]
