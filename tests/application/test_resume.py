@@ -176,7 +176,13 @@ def _fix(command: Command, tree: FakeTree) -> Completed:
 def essence(run: Run) -> object:
     """What must be the same: everything but times, processes, and how often it was begun."""
     stages = [
-        (each.stage, each.verdict, [(gate.gate, gate.verdict, gate.measured, gate.reason) for gate in each.gates], each.errors, each.outputs)
+        (
+            each.stage,
+            each.verdict,
+            [(gate.gate, gate.verdict, gate.measured, gate.reason) for gate in each.gates],
+            each.errors,
+            each.outputs,
+        )
         for each in run.stages
     ]
     firsts = [[(gate.gate, gate.verdict) for gate in each.first_gates] for each in run.stages]

@@ -14,7 +14,6 @@ from spec2prod.domain.fleet import (
     Crew,
     Job,
     JobState,
-    Priority,
     labels_of,
     priority_of,
     remaining_paths,
@@ -25,6 +24,7 @@ from spec2prod.domain.fleet import (
     with_needed,
     worst_of,
 )
+from spec2prod.domain.schedule import Priority
 from spec2prod.errors import SettingsError, UsageError
 
 PRIORITIES = st.sampled_from(Priority)
@@ -147,5 +147,5 @@ def test_what_is_not_promoted_says_how_it_ended(code: int, why: str) -> None:
     [([0, 0], 0), ([0, 3], 3), ([3, 1, 4], 1), ([0, 4], 4), ([5, 1], 5), ([0, None], 1), ([4, None], 4), ([2, None], 2), ([], 0)],
 )
 def test_a_batch_ends_as_its_worst_job(codes: list[int | None], worst: int) -> None:
-    ended = {None: JobState.NOT_RUN}
-    assert worst_of([job(exit_code=code, state=ended.get(code, JobState.ENDED)) for code in codes]) == worst
+    jobs = [job(exit_code=code, state=JobState.NOT_RUN if code is None else JobState.ENDED) for code in codes]
+    assert worst_of(jobs) == worst

@@ -9,7 +9,8 @@ from typing import Any
 
 from spec2prod.adapters.store.database import Database
 from spec2prod.adapters.store.queue import Queue
-from spec2prod.domain.fleet import Crew, Ending, Job, Priority, turn_of
+from spec2prod.domain.fleet import Crew, Ending, Job, turn_of
+from spec2prod.domain.schedule import Priority
 
 DONE = Ending(exit_code=0, conclusion="Promoted to staging.", report="{}", changes="")
 RED = Ending(exit_code=1, conclusion="Not promoted to staging: linting failed.")

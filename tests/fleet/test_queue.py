@@ -10,7 +10,8 @@ import pytest
 from spec2prod.adapters.store.claims import Claims
 from spec2prod.adapters.store.database import Database, open_database
 from spec2prod.adapters.store.queue import Queue
-from spec2prod.domain.fleet import AGEING_S, MOST_DEATHS, Ending, JobState, Priority
+from spec2prod.domain.fleet import AGEING_S, MOST_DEATHS, Ending, JobState
+from spec2prod.domain.schedule import Priority
 from spec2prod.errors import UsageError
 from tests.fleet.jobs import DONE, RED, crew, put
 

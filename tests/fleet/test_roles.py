@@ -13,7 +13,8 @@ from markdown_it import MarkdownIt
 from spec2prod.adapters.store.claims import Claims
 from spec2prod.adapters.store.database import Database, open_database
 from spec2prod.adapters.store.queue import Queue
-from spec2prod.domain.fleet import JobState, Priority
+from spec2prod.domain.fleet import JobState
+from spec2prod.domain.schedule import Priority
 from spec2prod.errors import StoreError
 from tests.fleet.jobs import DONE, crew, put
 

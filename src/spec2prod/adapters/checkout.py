@@ -197,6 +197,9 @@ def _link_what_stays(root: Path, home: Path) -> None:
         link.parent.mkdir(exist_ok=True)
         if not link.is_symlink():
             link.symlink_to(place, target_is_directory=True)
+        for folder in (link.parent, place.parent):
+            if not (folder / ".gitignore").exists():
+                (folder / ".gitignore").write_text("*\n", encoding="utf-8")
 
 
 async def _has(mirror: Path, commit: str) -> bool:

@@ -192,8 +192,8 @@ def _delivered(result: StageResult) -> tuple[str, ...]:
 def _generation(run: Run, console: Console) -> None:
     if not run.plan.generate:
         return
-    label = " (scripted: it answers from a script and is no language model)" if run.plan.scripted_model else ""
-    _say(console, Text(f"Model: {run.plan.model or 'none'}{label}", style="yellow" if run.plan.scripted_model else ""))
+    label = " (scripted: it answers from a script and is no language model)" if run.scripted_model else ""
+    _say(console, Text(f"Model: {run.model or 'none'}{label}", style="yellow" if run.scripted_model else ""))
     for each in run.outcomes:
         came = f"proposed {each.test_file}" if each.text is not None else f"{each.status.replace('_', ' ')}: {each.reason}"
         verdict = Verdict.PASSED if each.status is TaskStatus.DELIVERED else Verdict.ERRORED

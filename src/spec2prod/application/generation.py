@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spec2prod.application.session import digest_of
-from spec2prod.domain.candidate import TaskOutcome, TaskStatus, TestRequest
+from spec2prod.domain.candidate import TaskOutcome, TaskStatus, TestRequest, is_scripted
 from spec2prod.domain.locate import new_test_file
 from spec2prod.domain.plan import Stage
 from spec2prod.domain.question import Kept, Question
@@ -60,6 +60,7 @@ class Generation:
         errors = [_trouble(each) for each in self.outcomes if each.status is not TaskStatus.DELIVERED]
         if self.error:
             errors = [f"{self.error}" + (f" Next: {self.error.next_step}" if self.error.next_step else "")]
+        answered = sorted({each.model for each in self.outcomes if each.model})
         return StageResult(
             stage=Stage.GENERATION,
             verdict=self._verdict(),
@@ -70,8 +71,8 @@ class Generation:
                 "llm_calls": sum(each.llm_calls for each in self.outcomes),
                 "cost_usd": sum(each.cost_usd for each in self.outcomes),
                 "model": self.session.plan.model,
-                "scripted_model": self.session.plan.scripted_model,
-                "answered_by": sorted({each.model for each in self.outcomes if each.model}),
+                "scripted_model": any(map(is_scripted, answered)) if answered else self.session.plan.scripted_model,
+                "answered_by": answered,
                 "given_up": [f"{each.module}: {why}" for each in self.outcomes for why in each.tried],
                 "paused": [
                     {"task": each.task_id, "module": each.module, "go_on": each.next_step} for each in self.outcomes if each.resumable

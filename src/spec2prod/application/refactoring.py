@@ -52,7 +52,10 @@ async def _mend(session: Session) -> None:
     faulty = sorted({finding.path for finding in evidence.answer.findings})
     before = {path: tree.read(path) or "" for path in faulty}
     fix = session.ports.journal.step(
-        f"{Stage.REFACTORING}:fix {digest_of(before)}:{evidence.digest[:12]}", partial(_mended_texts, session, faulty), session.component, faulty
+        f"{Stage.REFACTORING}:fix {digest_of(before)}:{evidence.digest[:12]}",
+        partial(_mended_texts, session, faulty),
+        session.component,
+        faulty,
     )
     subject = Subject(
         gate=linter,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from spec2prod.application.ports import History, Host
 from spec2prod.domain.command import Command, Completed
-from spec2prod.domain.schedule import AGEING_MS, CPU, Rate, Resource, Slots, Task, capacity, is_overdue, standing
+from spec2prod.domain.schedule import AGEING_MS, CPU, Priority, Rate, Resource, Slots, Task, capacity, is_overdue, standing
 
 FEWEST_CPU_SLOTS = 2
 """A run's tools overlap on the smallest machine too: they wait for disk and network part of their time."""
@@ -246,8 +246,10 @@ class ScheduledHost:
         named: Callable[[Command], str],
         after_ms: Mapping[str, float] | None = None,
         guess_ms: Callable[[Command], float] = lambda _: _MS,
+        priority: Priority = Priority.NORMAL,
     ) -> None:
-        """`guess_ms` tells what is expected of a command that was never seen."""
+        """`guess_ms` tells what is expected of a command that was never seen, `priority` is that of the run."""
+        self._priority = priority
         self._host, self._scheduler, self._history = host, scheduler, history
         self._named, self._after_ms, self._guess_ms = named, after_ms or {}, guess_ms
 
@@ -260,7 +262,8 @@ class ScheduledHost:
         """Wait for a slot, then run to the end; a cancelled call leaves no process behind and keeps no slot."""
         name = self._named(command)
         expected = self._history.expected_ms(name)
-        task = Task(name=command.tool, duration_ms=self._guess_ms(command) if expected is None else expected, uses={CPU: 1.0})
+        duration_ms = self._guess_ms(command) if expected is None else expected
+        task = Task(name=command.tool, duration_ms=duration_ms, uses={CPU: 1.0}, priority=self._priority)
         after = self._after_ms.get(command.tool, 0.0)
         async with self._scheduler.slot(task, remaining_ms=task.duration_ms + after) as waited_ms:
             if (noted := _NOTED.get()) is not None:

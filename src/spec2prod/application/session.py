@@ -216,6 +216,8 @@ class Session:
     def _missed(self, stage: Stage, gates: Sequence[Gate]) -> dict[str, Question | None]:
         """Bind what earlier runs have answered to the same questions; return the questions that must be asked, by their names."""
         missed: dict[str, Question | None] = {}
+        if gates and self.ports.journal.ended_at(self._together(stage, gates)[1]) is not None:
+            return {gate.name: None for gate in gates}  # this run's own record comes first, and is remembered already
         for gate in gates:
             question = self.recall.question(gate, self.component, self.ports.tree)
             kept = self.recall.look_up(question, self.ports.tree, *forced_by(stage, gate))
@@ -338,9 +340,13 @@ class Session:
         """Ask several questions in one process, as one journal step, measured."""
         component = self.component
         command = command_of(gates, component)
-        measured = Measured(self.ports.tree, {path for gate in gates for path in self.scope(gate, component)})
-        name = "+".join(gate.name for gate in gates)
-        return await self.timed(stage, name, self.tool(f"{stage}:{name}:{measured.digest[:12]}", command, measured))
+        measured, step = self._together(stage, gates)
+        return await self.timed(stage, "+".join(gate.name for gate in gates), self.tool(step, command, measured))
+
+    def _together(self, stage: Stage, gates: Sequence[Gate]) -> tuple[Measured, str]:
+        """Return what a group of questions is about, and the name of the step that asks them."""
+        measured = Measured(self.ports.tree, {path for gate in gates for path in self.scope(gate, self.component)})
+        return measured, f"{stage}:{'+'.join(gate.name for gate in gates)}:{measured.digest[:12]}"
 
     def take(self, gate: Gate, component: Component, digest: str, completed: Completed, at: str = "") -> None:
         """Read a tool's answer and bind it to the digest of what was measured, and to the time `at` which it was (default: now)."""

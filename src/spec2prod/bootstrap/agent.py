@@ -125,11 +125,6 @@ def openhands_writer(place: Place, mode: Mode, breakers: Callable[[str], Breaker
     return OpenHandsWriter(agent_options(place.settings, mode), workplace, breakers=breakers)
 
 
-def is_scripted(model: str) -> bool:
-    """Whether the model is a script: `spec2prod.testing` names its models so, and every report says it."""
-    return model.rpartition("/")[2].startswith("scripted")
-
-
 def install_openhands(say: Callable[[str], None]) -> Environment:
     """Build the agent server's environment in the user's cache directory."""
     import uv

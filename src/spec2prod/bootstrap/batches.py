@@ -18,7 +18,8 @@ from spec2prod.bootstrap.fleet import Fleet, Say, new_crew, performer, work
 from spec2prod.bootstrap.request import target_of
 from spec2prod.bootstrap.starting import Start
 from spec2prod.domain.discovery import Proposal
-from spec2prod.domain.fleet import GUESSED_MS, Ending, Job, Priority, labels_of, remaining_paths, turn_of, with_needed
+from spec2prod.domain.fleet import GUESSED_MS, Ending, Job, labels_of, remaining_paths, turn_of, with_needed
+from spec2prod.domain.schedule import Priority
 from spec2prod.errors import ExitCode, UsageError
 
 _LOOK_EVERY_S = 0.3

@@ -160,6 +160,7 @@ def request_of(job: Job, checkout: Checkout, database: str) -> Request:
         | {"database_url": database if "://" in database else f"sqlite:///{database}"},
         overrides_from="queue",
         root=checkout.root,
+        priority=job.priority,
     )
 
 

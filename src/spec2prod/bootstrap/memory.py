@@ -41,6 +41,7 @@ def fingerprinting(place: Place) -> Fingerprinting:
     surroundings = Surroundings(
         site_packages=programs.site_packages(interpreter),
         ours=programs.site_packages(Path(sys.executable)),
+        our_interpreter=Path(sys.executable),
         variables={name: os.environ[name] for name in ALLOWED if name in os.environ},
         own={name: Own(reads=table.reads, kept=table.cache) for name, table in place.settings.gates.items()},
         vulnerabilities_max_age_s=place.settings.vulnerabilities_max_age_hours * _HOUR_S,

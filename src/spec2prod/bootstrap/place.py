@@ -14,6 +14,7 @@ from spec2prod.bootstrap.project import project_root
 from spec2prod.config.settings import Settings
 from spec2prod.domain.component import Component
 from spec2prod.domain.locate import locate
+from spec2prod.domain.schedule import Priority
 from spec2prod.domain.screening import imported_names
 from spec2prod.errors import UsageError
 from spec2prod.gates.performance import Performance
@@ -24,7 +25,7 @@ class Place:
     """Where a run happens: the project's tree, its settings, the component, the folder of the run.
 
     `found_by` and `tests_found_by` say by which rule the component and its tests were found; `own_gates` are the project's, and
-    `performance` is what benchmarks are compared with, where there are any.
+    `performance` is what benchmarks are compared with, where there are any. `priority` is the run's among others on this machine.
     """
 
     tree: ProjectTree
@@ -35,6 +36,7 @@ class Place:
     tests_found_by: str = ""
     own_gates: tuple[Gate, ...] = ()
     performance: Performance | None = None
+    priority: Priority = Priority.NORMAL
 
 
 def place_of(name: str, component_path: Path | None, settings: Settings, run_id: str, root: Path | None = None) -> Place:

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from spec2prod.adapters import markdown
 from spec2prod.application.specification import Promotion, plan_promotion
-from spec2prod.bootstrap.agent import is_scripted
 from spec2prod.bootstrap.place import Place, place_of
 from spec2prod.bootstrap.project import project_root
 from spec2prod.bootstrap.questions import applicable, own_gates, performance_of
 from spec2prod.bootstrap.request import Request, target_of
 from spec2prod.config.rules import coverage_goal, left_out, rules_for
 from spec2prod.config.settings import read_settings
+from spec2prod.domain.candidate import is_scripted
 from spec2prod.domain.plan import Plan, Target
 
 
@@ -30,7 +30,8 @@ def prepare(request: Request, run_id: str) -> tuple[Plan, Place]:
     target = target_of(request.target)
     compared = performance_of(place.tree, place.component, settings)
     rules = applicable(rules_for(target, settings, specification), asks_performance=compared is not None)
-    place = replace(place, own_gates=own_gates(settings, place.component.interpreter, rules), performance=compared)
+    gates = own_gates(settings, place.component.interpreter, rules)
+    place = replace(place, own_gates=gates, performance=compared, priority=request.priority)
     asked = Promotion(
         run_id=run_id,
         target=target,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spec2prod.domain.plan import Mode, Target
+from spec2prod.domain.schedule import Priority
 from spec2prod.errors import UsageError
 
 _ALIASES = {"dev": Target.DEVELOPMENT}
@@ -20,7 +21,7 @@ class Request:
 
     `root` is the project's folder; unless given, it is found from the component's path, or from here. `output` is where the report
     goes. `new` asks for a run of its own in spite of an interrupted one, `wait` is off where another run of the component is not to
-    be waited for, `resume` is the ID of a run to go on with.
+    be waited for, `resume` is the ID of a run to go on with. `priority` is its own among the runs that share this machine.
     """
 
     spec: Path
@@ -35,6 +36,7 @@ class Request:
     new: bool = False
     wait: bool = True
     resume: str = ""
+    priority: Priority = Priority.NORMAL
 
     @property
     def mode(self) -> Mode:

@@ -73,6 +73,7 @@ def scheduled(host: Host, place: Place, history: History, plan: Plan | None) -> 
         history,
         named=lambda command: command.tool,
         after_ms=after,
+        priority=place.priority,
         guess_ms=lambda command: first_tool_ms(promises, modules, runs_tests=command.tool == _TESTS),
     )
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from spec2prod import __version__
-from spec2prod.cli import config, doctor, extend, gates, init, openhands, plan, queue, releases, run, runs, streams, worker
+from spec2prod.cli import cache, config, doctor, explain, extend, gates, init, openhands, plan, queue, releases, run, runs, streams, worker
 from spec2prod.cli.output import guarded
 
 _EPILOG = """\
@@ -47,6 +47,6 @@ def _parser() -> argparse.ArgumentParser:
     for command in (init, doctor, plan, run, runs, extend, worker, queue):
         command.add(commands, common)
     releases.add(commands, common)
-    for command in (gates, config, openhands):
+    for command in (gates, config, explain, cache, openhands):
         command.add(commands, common)
     return parser

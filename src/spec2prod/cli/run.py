@@ -50,7 +50,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: a
 
 
 def add_run_arguments(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
-    """Declare the flags of a run once: `spec2prod run` and the guide's script share them; `run` can do without some (`required`)."""
+    """Declare the flags of a run once: `spec2prod run` and the guide's script share them; `required` where there is but one component."""
     parser.add_argument("--spec", required=required, metavar="FILE", help="the component's markdown specification")
     parser.add_argument("--component", required=required, metavar="NAME", help="the component's name")
     parser.add_argument(

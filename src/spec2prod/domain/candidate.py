@@ -67,6 +67,11 @@ class TaskOutcome:
     resumable: bool = False
 
 
+def is_scripted(model: str) -> bool:
+    """Whether a model is a script: `spec2prod.testing` names its models so, and every report says it."""
+    return model.rpartition("/")[2].startswith("scripted")
+
+
 class CandidateVerdict(StrEnum):
     """Whether a proposed test is taken."""
 

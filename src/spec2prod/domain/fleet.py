@@ -6,26 +6,18 @@ import re
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
+from spec2prod.domain.schedule import AGEING_MS, Priority
 from spec2prod.errors import ExitCode, SettingsError, UsageError
 
-AGEING_S = 600.0
-"""Waiting this long counts as much as one priority: a LOW job that waits half an hour goes before a new HIGH one."""
+AGEING_S = AGEING_MS / 1000
+"""Waiting this long counts as much as one priority: a LOW job that waits three times as long goes before a new CRITICAL one."""
 MOST_DEATHS = 3
 """So many workers may die of one job before it is given up, so that it cannot empty a fleet."""
 GUESSED_MS = 30_000.0
 """How long a component takes that was never timed, in milliseconds."""
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-
-
-class Priority(IntEnum):
-    """How urgent a job is; the smaller, the sooner."""
-
-    CRITICAL = 0
-    HIGH = 1
-    NORMAL = 2
-    LOW = 3
 
 
 class JobState(StrEnum):

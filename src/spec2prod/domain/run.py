@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from spec2prod.domain.candidate import Candidate, TaskOutcome, TestRequest
+from spec2prod.domain.candidate import Candidate, TaskOutcome, TestRequest, is_scripted
 from spec2prod.domain.command import Completed
 from spec2prod.domain.plan import Mode, Plan, Stage
 from spec2prod.domain.schedule_measured import MeasuredSchedule, measured_schedule
@@ -92,6 +92,17 @@ class Run:
         """Return the run as a schedule: its critical path, the lower bound, and what idle slots waited for."""
         written = {outcome.test_file: outcome.module for outcome in self.outcomes}
         return measured_schedule(self.spans, mode=self.plan.mode, written=written, cpu_slots=self.cpu_slots)
+
+    @property
+    def model(self) -> str:
+        """Return the models that answered, else the one that was to be asked: a failover changes it."""
+        return ", ".join(sorted({each.model for each in self.outcomes if each.model})) or self.plan.model
+
+    @property
+    def scripted_model(self) -> bool:
+        """Whether what was proposed came from a script, at least in part."""
+        answered = [each.model for each in self.outcomes if each.model]
+        return any(map(is_scripted, answered)) if answered else self.plan.scripted_model
 
     @property
     def savings_ms(self) -> float:

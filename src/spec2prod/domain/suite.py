@@ -11,7 +11,8 @@ class CaseResult:
     """One test as it ran. `name` is the node ID without its file and without parameters: `TestAdd::test_zero`.
 
     `outcome` is pytest's word (passed, failed, error, skipped, xfailed, xpassed); `covered` maps a module to the
-    1-based lines that this test executed.
+    1-based lines that this test executed. `requirements` maps the requirements that it names to the hash of the text that it was
+    written for, empty where it names none.
     """
 
     node_id: str
@@ -21,6 +22,7 @@ class CaseResult:
     outcome: str
     message: str = ""
     covered: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    requirements: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

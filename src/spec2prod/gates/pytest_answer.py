@@ -38,7 +38,7 @@ class _Part(BaseModel):
 
 
 class Case(_Part):
-    """One test, or one test file that could not be collected (its `id` has no `::`)."""
+    """One test, or one test file that could not be collected (its `id` has no `::`); `requirements` maps those it names to text hashes."""
 
     id: str
     path: str
@@ -46,6 +46,7 @@ class Case(_Part):
     outcome: Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
     message: str
     ms: float
+    requirements: dict[str, str] = {}
 
 
 class Lines(_Part):

@@ -311,4 +311,5 @@ def _result(case: Case, answer: PytestAnswer, component: Component) -> CaseResul
         outcome=case.outcome,
         message=case.message,
         covered=covered,
+        requirements=case.requirements,
     )

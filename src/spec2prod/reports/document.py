@@ -179,7 +179,10 @@ class Plan(Part):
 
 
 class Task(Part):
-    """What one of the agent's tasks brought: `text` is the proposed file, `reason` says why there is none."""
+    """What one of the agent's tasks brought: `text` is the proposed file, `reason` says why there is none.
+
+    `model` answered last, `tried` says why others were given up; a `resumable` task is paused, `next_step` goes on with it.
+    """
 
     task_id: str
     module: str
@@ -195,6 +198,9 @@ class Task(Part):
     cost_usd: float
     wall_ms: Figure
     attempts: int
+    model: str
+    tried: tuple[str, ...]
+    resumable: bool
 
 
 class Generation(Part):

@@ -143,8 +143,8 @@ def generation(run: Run) -> document.Generation:
     why = "; ".join(result.errors) if result and result.errors else run.not_run.get(Stage.GENERATION, "nothing came back")
     return document.Generation(
         ran=result is not None,
-        model=run.plan.model,
-        scripted_model=run.plan.scripted_model,
+        model=run.model,
+        scripted_model=run.scripted_model,
         asked=asked,
         tasks=tuple(document.Task.model_validate(each) for each in run.outcomes),
         unanswered={module: why for module in asked if module not in answered},

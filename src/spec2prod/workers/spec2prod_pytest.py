@@ -19,6 +19,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytest_plugins = ["spec2prod_requirements"]
 ORDER = "SPEC2PROD_TEST_ORDER"
 _FOLDERS: dict[pytest.Collector, pytest.CollectReport] = {}
 _DONT_WRITE = sys.dont_write_bytecode  # what the environment asked for

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from typing import Any
 
@@ -22,6 +23,7 @@ class Recorder:
         self.collected: dict[str, None] = {}  # a set that keeps the order
         self.finished: set[str] = set()
         self.durations: dict[str, float] = {}
+        self.requirements: dict[str, dict[str, str]] = {}
         self.deselected = 0
         self.trouble = ""
         self.benchmarks: list[dict[str, Any]] = []
@@ -32,7 +34,10 @@ class Recorder:
             if node_id not in self.finished:
                 file = node_id.partition("::")[0]
                 self._note(node_id, file, 0, "error", UNFINISHED)
-        cases = [dict(case, ms=self.durations.get(node_id, 0.0)) for node_id, case in self.cases.items()]
+        cases = [
+            dict(case, ms=self.durations.get(node_id, 0.0), requirements=self.requirements.get(node_id, {}))
+            for node_id, case in self.cases.items()
+        ]
         return {"cases": cases, "deselected": self.deselected, "trouble": self.trouble, "benchmarks": self.benchmarks}
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -61,6 +66,8 @@ class Recorder:
         if report.failed or report.when == "teardown":
             self.finished.add(report.nodeid)
         self.durations[report.nodeid] = self.durations.get(report.nodeid, 0.0) + report.duration * 1000
+        if claimed := importlib.import_module("spec2prod_requirements").claimed(report.user_properties):
+            self.requirements[report.nodeid] = {_clean(name): _clean(text) for name, text in claimed.items()}
         outcome = _outcome(report)
         if not outcome:
             return

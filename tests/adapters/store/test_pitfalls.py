@@ -50,9 +50,7 @@ def test_1_an_old_sqlite_does(sqlite: Database) -> None:
 @pytest.mark.asyncio
 async def test_2_two_live_processes_with_one_run_do_no_step_twice(database: Database, begun: StoredRun) -> None:
     first, second = journal_of(database, begun), journal_of(database, Runs(database).take_up(begun))
-    answers = await asyncio.gather(
-        first.step("x", said, "first"), second.step("x", said, "first"), return_exceptions=True
-    )
+    answers = await asyncio.gather(first.step("x", said, "first"), second.step("x", said, "first"), return_exceptions=True)
     assert isinstance(answers[0], TakenOverError)
     assert answers[1] == "first"
     ((attempt,),) = database.rows("SELECT attempt FROM steps WHERE run_id = ?", begun.id)

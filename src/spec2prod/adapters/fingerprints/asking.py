@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -30,10 +29,14 @@ class Own:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What lies around a project: environments, variables, settings. `site_packages` are the component's folders, `ours` spec2prod's."""
+    """What lies around a project: environments, variables, settings.
+
+    `site_packages` are the folders of the component's environment; `ours` and `our_interpreter` are spec2prod's own.
+    """
 
     site_packages: tuple[str, ...]
     ours: tuple[str, ...]
+    our_interpreter: Path
     variables: Mapping[str, str]
     own: Mapping[str, Own] = field(default_factory=dict)
     vulnerabilities_max_age_s: float = 86_400.0
@@ -71,6 +74,7 @@ class Fingerprinting:
     def __init__(self, surroundings: Surroundings) -> None:
         """Take what lies around the project."""
         self._around = surroundings
+        self._code = ""  # the same for all questions of a process: it has loaded this code
         self._by_gate: Mapping[str, Callable[[_Asked], dict[str, str]]] = {
             "tests": self._tests,
             "linting": self._linting,
@@ -96,14 +100,15 @@ class Fingerprinting:
         )
 
     def _common(self, asked: _Asked) -> dict[str, str]:
-        code = [str(each) for folder in _CODE for each in sorted((_PACKAGE / folder).glob("*.py"))]
-        told = sorted((Path(path).relative_to(_PACKAGE).as_posix(), digest) for path, digest in asked.digests(code).items())
+        if not self._code:
+            code = [str(each) for folder in _CODE for each in (_PACKAGE / folder).rglob("*.py")]
+            self._code = digest_of(sorted((path[len(str(_PACKAGE)) :], digest) for path, digest in asked.digests(code).items()))
         component = asked.component
         return {
             "command": digest_of([self._words(asked), sorted(self._environment_of_command(asked).items())]),
             "component": digest_of([component.source, component.import_root, component.modules, component.interpreter.name]),
             "asks": digest_of(asked.gate.measures),
-            "spec2prod": digest_of(told),
+            "spec2prod": self._code,
         }
 
     def _tests(self, asked: _Asked) -> dict[str, str]:
@@ -186,7 +191,7 @@ class Fingerprinting:
         """Return what the tools that come with spec2prod run in."""
         return {
             "tool:spec2prod's environment": environment_digest(self._around.ours, asked.digests),
-            "tool:spec2prod's interpreter": interpreter_digest(Path(sys.executable), asked.digests),
+            "tool:spec2prod's interpreter": interpreter_digest(self._around.our_interpreter, asked.digests),
         }
 
     def _tool(self, asked: _Asked) -> dict[str, str]:
@@ -214,7 +219,7 @@ class Fingerprinting:
             str(component.root): "{root}",
             str(_PACKAGE): "{spec2prod}",
             str(component.interpreter.parent): "{environment}",
-            str(Path(sys.executable).parent): "{ours}",
+            str(self._around.our_interpreter.parent): "{ours}",
             **dict.fromkeys(self._around.site_packages, "{packages}"),
         }
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from spec2prod.adapters.markdown.blocks import Block, joined
-from spec2prod.domain.specification import Requirement
+from spec2prod.adapters.markdown.dialects import split_priority
+from spec2prod.domain.specification import Requirement, Scenario, Table
 from spec2prod.errors import SpecificationError
 
 _STANDARDS = r"(?!(?:UTF|UCS|SHA|ISO|RFC|IEEE|AES|RSA|CVE|PEP|HTTP|MD|CP|ASCII)-)"  # `UTF-8: …` is no ID
@@ -19,6 +21,9 @@ _MARKED_ID = re.compile(
     re.DOTALL,
 )
 _BARE_ID = re.compile(rf"(?P<bare>{_KNOWN_ID})\s+(?P<text>\S.*)", re.DOTALL)
+_INNER_PRIORITY = re.compile(
+    rf"^(?:\*\*)?(?P<id>{_ID})(?:\*\*)?\s*[(\[](?:[Pp]riority:?\s*)?(?P<priority>P[0-9])[)\]](?:\*\*)?\s*:?\s*(?=\S)"
+)
 _CHECKBOX = re.compile(r"(?:\[[ xX]\]\s+)+")
 
 # Possessive where two runs of blanks meet: a line of blanks must not take quadratic time.
@@ -34,27 +39,125 @@ _COVERAGE = re.compile(
     re.IGNORECASE,
 )
 
+COVERAGE_GATE = "test_coverage"
+_LONGEST_COVERAGE = 200  # characters
+_COVERAGE_WORDS = frozenset(
+    "a achieve all and at be branch by code component coverage cent ensure for full get goal has have is it keep least line lines maintain "
+    "minimum module more must needs of or overall per percent reach reaches shall should statement target test tests than the their this to "
+    "total unit with".split()
+)
 
-def read_promises(block: Block, promises: list[tuple[str, int]], read_lines: set[int]) -> None:
-    """Take the block's promises: a list item is one, and every line that begins with an ID begins one."""
-    lines = block.text.split("\n")
-    starts = [number for number, line in enumerate(lines) if _MARKED_ID.match(bare(line)) or (number == 0 and _BARE_ID.match(bare(line)))]
+
+@dataclass(slots=True, kw_only=True)
+class Draft:
+    """A promise as it was read: its words with its ID among them, or what stands under a heading `name` of its own. `line` is 1-based."""
+
+    text: str
+    line: int
+    name: str = ""
+    priority: str = ""
+    scenarios: list[Scenario] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+
+
+class Ids:
+    """The IDs given out so far. Within one section an author's ID stands once; `refuses` is off where IDs only refer to promises."""
+
+    def __init__(self, path: str, *, refuses: bool = True) -> None:
+        self._path, self._refuses = path, refuses
+        self._counts: dict[str, int] = {}
+        self._lines: dict[str, int] = {}
+
+    def next_section(self) -> None:
+        """Begin a section: what tests must show may name a requirement again."""
+        self._lines = {}
+
+    def given(self, wanted: str, line: int) -> str:
+        """Return an author's ID.
+
+        Raises:
+            SpecificationError: where this section has it already.
+        """
+        if not self._refuses:
+            return wanted
+        if first := self._lines.get(wanted):
+            raise SpecificationError(
+                f"{wanted} is given twice: at {self._path}:{first} and at {self._path}:{line}",
+                where=f"{self._path}:{line}",
+                next_step="Give each requirement an ID of its own: a test that names it must mean one.",
+            )
+        self._lines[wanted] = line
+        return self.unique(wanted)
+
+    def unique(self, wanted: str) -> str:
+        """Return the ID, with `-2`, `-3` where the same promise stands more than once."""
+        unique = wanted
+        while unique in self._counts:
+            self._counts[wanted] += 1
+            unique = f"{wanted}-{self._counts[wanted]}"
+        self._counts[unique] = 1
+        return unique
+
+
+def read_promises(block: Block, read_lines: set[int]) -> list[Draft]:
+    """Return the block's promises: a list item is one, and every line that begins with an ID begins one."""
+    lines, promises = block.text.split("\n"), list[Draft]()
+    starts = [number for number, line in enumerate(lines) if _begins(line) or (number == 0 and begins_with_id(bare(line)))]
     if block.in_list and 0 not in starts:
         starts.insert(0, 0)
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=False):
         text = bare(joined("\n".join(lines[start:end])))
         if text:
-            promises.append((text, block.line + start + 1))
+            promises.append(Draft(text=text, line=block.line + start + 1))
         read_lines.update(range(block.line + start, block.line + end))
+    return promises
 
 
-def requirement(text: str, line: int, ids: dict[str, int]) -> Requirement:
-    """Return the promise of these words, with the ID it names, else one derived from them; `ids` counts those given out."""
-    match = _MARKED_ID.fullmatch(text) or _BARE_ID.fullmatch(text)
-    if not match:
-        return Requirement(id=_unique(_derived_id(text), ids), text=text, line=line)
-    given = next(value for name, value in match.groupdict().items() if value and name != "text")
-    return Requirement(id=_unique(given, ids), text=match["text"], line=line, id_given=True)
+def has_id(block: Block) -> bool:
+    """Whether a line of the block begins a promise with an ID."""
+    first, *rest = block.text.split("\n")
+    return begins_with_id(bare(first.strip())) or any(_begins(line.strip()) for line in rest)
+
+
+def begins_with_id(text: str) -> bool:
+    """Whether a text begins with an ID, also one without a sign behind it."""
+    return _MARKED_ID.match(text) is not None or _BARE_ID.match(text) is not None
+
+
+def _begins(line: str) -> bool:
+    return _MARKED_ID.match(bare(line)) is not None
+
+
+def requirement(draft: Draft, ids: Ids) -> Requirement:
+    """Return a promise with the ID that it names, else one derived from its words; `ids` knows those given out.
+
+    Raises:
+        SpecificationError: where its ID was given before.
+    """
+    said, priority = _split(draft.name or draft.text)
+    match = _MARKED_ID.fullmatch(said) or _BARE_ID.fullmatch(said)
+    words = said
+    if match:
+        words, inner = split_priority(match["text"])
+        priority = inner or priority
+    given = next((value for name, value in match.groupdict().items() if value and name != "text"), "") if match else ""
+    text = (draft.text or words) if draft.name else words
+    return Requirement(
+        id=ids.given(given, draft.line) if given else ids.unique(_derived_id(words)),
+        text=text,
+        line=draft.line,
+        id_given=bool(given),
+        priority=priority or draft.priority,
+        name=words if draft.name else "",
+        scenarios=tuple(draft.scenarios),
+        tables=tuple(draft.tables),
+        measured_by=COVERAGE_GATE if _is_about_coverage(text) else "",
+    )
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Return a promise without its priority's mark: at its end, at its begin, or between its ID and its words (`REQ-1 (P0): …`)."""
+    return split_priority(_INNER_PRIORITY.sub(r"\g<id>: [\g<priority>] ", text, count=1))
 
 
 def _derived_id(text: str) -> str:
@@ -63,14 +166,11 @@ def _derived_id(text: str) -> str:
     return f"REQ-{hashlib.sha256(words.encode(errors='surrogatepass')).hexdigest()[:8]}"
 
 
-def _unique(wanted: str, ids: dict[str, int]) -> str:
-    """Return the ID, with `-2`, `-3` where the same promise stands more than once."""
-    unique = wanted
-    while unique in ids:
-        ids[wanted] += 1
-        unique = f"{wanted}-{ids[wanted]}"
-    ids[unique] = 1
-    return unique
+def _is_about_coverage(text: str) -> bool:
+    """Whether a promise asks for coverage and for nothing else: no test could show that it holds."""
+    if len(text) > _LONGEST_COVERAGE or _COVERAGE.search(text) is None:
+        return False
+    return {word.casefold() for word in re.findall(r"[^\W\d_]+", text)} <= _COVERAGE_WORDS
 
 
 def coverage_targets(block: Block, path: str) -> Iterator[tuple[float, int]]:

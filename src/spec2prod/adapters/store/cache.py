@@ -151,6 +151,10 @@ class AnswerStore:
         if self._size() > largest_bytes:
             self.prune(largest_bytes=largest_bytes * _FULL)
 
+    def now(self) -> float:
+        """Return the database's time, in seconds since 1970."""
+        return self._database.now()
+
     def stats(self) -> Stats:
         """Return what the cache holds."""
         sql = """SELECT count(*), coalesce(sum(CASE WHEN flaky = 1 THEN 1 ELSE 0 END), 0), count(DISTINCT component),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from spec2prod.adapters.store.database import Database, Row, Value
-from spec2prod.domain.fleet import Crew, Job, JobState, Priority
+from spec2prod.domain.fleet import Crew, Job, JobState
+from spec2prod.domain.schedule import Priority
 
 COLUMNS = (
     "id",

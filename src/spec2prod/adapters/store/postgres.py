@@ -54,7 +54,11 @@ class PostgresDatabase:
         self._holds: list[SessionHold] = []
         with self._told():
             self._connection = self._connect()
-            self._prepare()
+            try:
+                self._prepare()
+            except BaseException:
+                self._connection.close()
+                raise
 
     @property
     def name(self) -> str:

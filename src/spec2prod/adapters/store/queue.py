@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from spec2prod.adapters.store.database import Database, Row
 from spec2prod.adapters.store.jobs import ALL, SUBMITTED, as_job, as_row, crew_of, label_rows, lock_of, parts, ring
-from spec2prod.domain.fleet import Crew, Job, JobState, Priority, turn_of
+from spec2prod.domain.fleet import Crew, Job, JobState, turn_of
+from spec2prod.domain.schedule import Priority
 from spec2prod.errors import UsageError
 
 _ORDER = "ORDER BY turn, expected_ms DESC, position"

@@ -151,7 +151,9 @@ class Runs:
         step = "spec2prod runs lists them"
         if found:
             raise RunNotFoundError(f"several runs begin with {prefix!r}: {', '.join(each.id for each in found)}", next_step=step)
-        known = [str(id_)[: max(len(prefix), _SHOWN)] for (id_,) in self._database.rows("SELECT id FROM runs ORDER BY began_at DESC LIMIT 500")]
+        known = [
+            str(id_)[: max(len(prefix), _SHOWN)] for (id_,) in self._database.rows("SELECT id FROM runs ORDER BY began_at DESC LIMIT 500")
+        ]
         near = get_close_matches(prefix, known, n=3, cutoff=0.5)
         told = f"; near are {', '.join(near)}" if near else ""
         raise RunNotFoundError(f"no run begins with {prefix!r}{told}", next_step=step)
@@ -168,7 +170,8 @@ class Runs:
         """Return what a run has written into the project, or was about to."""
         rows = self._database.rows("SELECT path, digest, original FROM writes WHERE run_id = ? ORDER BY path", run.id)
         return tuple(
-            Write(path=str(path), digest=str(digest), original=None if original is None else str(original)) for path, digest, original in rows
+            Write(path=str(path), digest=str(digest), original=None if original is None else str(original))
+            for path, digest, original in rows
         )
 
     def steps(self, run: StoredRun) -> int:

@@ -19,7 +19,8 @@ from .harness import Harness
 
 OVERRIDES = ("addopts=", "filterwarnings=", "strict_config=false", "strict=false", "xfail_strict=false", "log_cli=false", "junit_logging=no")
 BLOCKED = ("randomly", "rerunfailures", "faulthandler", "sugar", "pytest_sugar")
-INERT = {"pytest_cov": "--no-cov", "pytest_benchmark": "--benchmark-disable", "_hypothesis_pytestplugin": "--hypothesis-seed=20250101"}
+INERT = {"pytest_cov": "--no-cov", "pytest_benchmark": "--benchmark-disable"}
+HYPOTHESIS_SEED = "--hypothesis-seed=20250101"  # the same examples in every run, so that a kill is one again
 
 
 @dataclass
@@ -38,6 +39,8 @@ def arguments(files: list[str], root: str, scratch: str) -> list[str]:
     ours += [word for name in BLOCKED for word in ("-p", "no:" + name)]
     ours += [word for each in OVERRIDES for word in ("-o", each)]
     ours += [option for plugin, option in INERT.items() if importlib.util.find_spec(plugin) is not None]
+    if "hypothesis" in sys.modules:  # the base loaded it, because a file of the project names it; the option alone would load it
+        ours.append(HYPOTHESIS_SEED)
     return [*ours, "--capture=no", "--tb=short", "--color=no", "--continue-on-collection-errors", "--maxfail=0"]
 
 
@@ -62,14 +65,15 @@ def determine_setup_of(determine_setup: Any, root: str, files: list[str]) -> dic
     return dict(content)
 
 
-def collect(files: list[str], root: str, scratch: str, component: list[str], most_cases: int) -> Collected:
+def collect(files: list[str], root: str, scratch: str, component: list[str], most_cases: int, watching: Any) -> Collected:  # noqa: ANN401, PLR0913 - a context
     """Collect the files. Errors of single files are in the harness; pytest's refusal of the whole is raised."""
     harness = Harness(component)
     config = _pytest.config._prepareconfig([*projects_own(root, files), *arguments(files, root, scratch), "--", *files], plugins=[harness])  # noqa: SLF001 - there is no public way to stop before the run
     config._do_configure()  # noqa: SLF001 - as above
     session = pytest.Session.from_config(config)
     config.hook.pytest_sessionstart(session=session)
-    config.hook.pytest_collection(session=session)
+    with watching:
+        config.hook.pytest_collection(session=session)
     items, too_many = bounded(session.items, most_cases)
     return Collected(session=session, items=items, harness=harness, too_many=too_many)
 

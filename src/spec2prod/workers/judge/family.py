@@ -12,11 +12,14 @@ import os
 import signal
 import sys
 from pathlib import Path
+from types import ModuleType
 
 try:
-    import resource
+    import resource as _resource
 except ImportError:  # no POSIX
-    resource = None  # type: ignore[assignment]
+    resource: ModuleType | None = None
+else:
+    resource = _resource
 
 LINUX = sys.platform.startswith("linux")
 SET_PDEATHSIG, SET_CHILD_SUBREAPER = 1, 36

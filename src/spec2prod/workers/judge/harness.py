@@ -68,7 +68,7 @@ class Harness:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep each phase's outcome, and the text of the first failure."""
-        self._phases.append((report.when or "", report.outcome, hasattr(report, "wasxfail")))
+        self._phases.append((str(report.when), report.outcome, hasattr(report, "wasxfail")))
         self.properties = [list(each) for each in report.user_properties]
         if report.failed and not self._failures:
             self._failures.append({"how": "crash", "exception": "", "message": ""})
@@ -80,6 +80,15 @@ class Harness:
         """Keep what could not be collected."""
         if report.failed:
             self.collect_errors.append({"file": report.nodeid.partition("::")[0], "message": report.longreprtext[-LONGEST_MESSAGE:]})
+
+    def shorten(self, item: Any) -> None:  # noqa: ANN401 - pytest's items
+        """Have an item tell its failures in one line: on a mutant nobody reads the traceback, and it costs most of the time."""
+
+        def short(excinfo: pytest.ExceptionInfo[BaseException], *_: object, **__: object) -> str:
+            return f"{excinfo.typename}: {excinfo.value}"[:300]
+
+        item.repr_failure = short
+        item._repr_failure_py = short  # noqa: SLF001 - what fixtures that fail are told by
 
     def _how(self, error: BaseException) -> str:
         """Say whether the test itself found the difference, or whether something broke on the way."""
@@ -100,12 +109,13 @@ class Harness:
     def _watch_expectations(self) -> None:
         """Notice the exceptions that came where a test expected another: `pytest.raises(A)` met B."""
         mismatched = self._mismatched
-        for owner in (*raising_contexts(), unittest.case._AssertRaisesContext):  # type: ignore[attr-defined]  # noqa: SLF001 - there is no public name
+        for owner in (*raising_contexts(), unittest.case._AssertRaisesContext):  # noqa: SLF001 - there is no public name
             original = owner.__exit__
 
             def left(
                 self: object, kind: object, error: BaseException | None, trace: object, original: Callable[..., Any] = original
             ) -> Any:  # noqa: ANN401 - as the original
+                __tracebackhide__ = True
                 answer = original(self, kind, error, trace)
                 if error is not None and not answer:
                     mismatched.append(error)
@@ -116,7 +126,5 @@ class Harness:
 
 def raising_contexts() -> Generator[Any, None, None]:
     """Yield the classes behind `pytest.raises`; they moved between versions."""
-    with pytest.raises(ValueError, match="") as _:
-        raise ValueError
     context = pytest.raises(ValueError)
     yield type(context)

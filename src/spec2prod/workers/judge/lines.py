@@ -79,7 +79,7 @@ class Lines:
 
     def _stop_trace(self) -> None:
         sys.settrace(None)
-        threading.settrace(None)  # type: ignore[arg-type]
+        threading.settrace(None)
 
     def _trace(self, frame: FrameType, event: str, _: Any) -> Trace | None:  # noqa: ANN401 - the interpreter's own signature
         path = frame.f_code.co_filename

@@ -79,4 +79,4 @@ def change_source(module: Module, mutant: Mutant | None) -> None:
         answer: Any = original(self, fullname)
         return answer if isinstance(answer, CodeType) else None
 
-    SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
+    SourceFileLoader.get_code = get_code  # type: ignore[method-assign,assignment]

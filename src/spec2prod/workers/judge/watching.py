@@ -54,6 +54,15 @@ class Watch:
         """Stop listening."""
         self.active = False
 
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Listen for the time of the block."""
+        self.begin()
+        try:
+            yield
+        finally:
+            self.end()
+
     def tell(self, kind: str, detail: object) -> None:
         """Note something once."""
         piece = {"kind": kind, "detail": str(detail)[:200]}

@@ -1,0 +1,167 @@
+"""Asks the warm judge: one worker process a measurement, in the sandbox without network, ended whole whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import tempfile
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from spec2prod.adapters.judge.place import JudgeError, Place, interpreter_folders
+from spec2prod.adapters.judge.reading import Reader
+from spec2prod.domain.judging import Measured
+
+WORKER = Path(__file__).resolve().parents[2] / "workers" / "judge"
+_LONGEST_LINE = 32 * 1024 * 1024
+_LAST_WORDS = 2000
+_GRACE_S = 5.0
+_KEPT = ("PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "SYSTEMROOT", "LD_LIBRARY_PATH")
+
+
+class Mutation(StrEnum):
+    """How much is mutated: nothing; until an assertion kills the mutant; every mutant against every test that covers it."""
+
+    NONE = "none"
+    SCORE = "score"
+    MATRIX = "matrix"
+
+
+class Judge:
+    """`async with Judge(place) as judge: measured = await judge.measure(tests, candidates, modules)`."""
+
+    def __init__(self, place: Place) -> None:
+        """Nothing starts yet."""
+        self._place = place
+        self._scratch: Path | None = None
+        self._measurements = 0
+
+    async def __aenter__(self) -> Self:
+        """Make the folder that judged code may write in."""
+        # short, since sockets live in it, and outside of every project
+        self._scratch = Path(tempfile.mkdtemp(prefix="spec2prod-judge-")).resolve()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Remove it."""
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+    async def measure(
+        self, tests: Sequence[str], candidates: Sequence[str], modules: Sequence[str], *, mutation: Mutation = Mutation.MATRIX
+    ) -> Measured:
+        """Run every test of these files alone, and the mutants of these modules against the tests that cover them.
+
+        Paths are relative to the place's root. The suite's files (`tests`) are collected together, each candidate's file by itself.
+
+        Raises:
+            JudgeError: where the worker could not be started, ended early, or took longer than the place allows.
+        """
+        groups = {"suite": tuple(tests)} if tests else {}
+        groups |= {file: (file,) for file in candidates}
+        return await self._asked(groups, {"modules": list(modules), "mutate": mutation.value})
+
+    async def _asked(self, groups: Mapping[str, tuple[str, ...]], question: Mapping[str, object]) -> Measured:
+        if self._scratch is None:
+            raise JudgeError("the judge is asked outside its `async with`: a bug of spec2prod")
+        self._measurements += 1
+        scratch = self._scratch / str(self._measurements)
+        scratch.mkdir()
+        reader = Reader(nonce := secrets.token_hex(16))
+        request = {
+            **question,
+            "nonce": nonce,
+            "root": str(self._place.root.resolve()),
+            "import_root": self._place.import_root,
+            "scratch": str(scratch),
+            "groups": [{"name": name, "files": list(files)} for name, files in groups.items()],
+            "limits": self._place.bounds.told(),
+            "environment": dict(self._place.environment),
+            "fork": self._place.fork,
+        }
+        process = await self._started(scratch)
+        try:
+            async with asyncio.timeout(self._place.bounds.total_s):
+                errors = await _attended(process, request, reader)
+        except TimeoutError:
+            raise JudgeError(f"the judgement took longer than {self._place.bounds.total_s:g} s; last done: {reader.last_test}") from None
+        finally:
+            await _ended(process)
+            shutil.rmtree(scratch, ignore_errors=True)
+        if not reader.ended:
+            raise JudgeError(f"the judge ended early (exit {process.returncode}); last done: {reader.last_test or 'nothing'}: {errors}")
+        return reader.measured(groups)
+
+    async def _started(self, scratch: Path) -> asyncio.subprocess.Process:
+        place = self._place
+        argv = (str(place.interpreter), "-u", str(WORKER))
+        readable = (place.root, WORKER, *interpreter_folders(place.interpreter), *place.readable)
+        wrapped = place.box.wrap(argv, readable=readable, writable=(scratch,), cwd=scratch)
+        if place.box.bwrap is not None:
+            wrapped = (wrapped[0], "--unshare-net", *wrapped[1:])
+        environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | dict(place.environment)
+        try:
+            return await asyncio.create_subprocess_exec(
+                *wrapped,
+                cwd=scratch,
+                env=environment | {"PYTHONDONTWRITEBYTECODE": "1"},
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                limit=_LONGEST_LINE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise JudgeError(f"the judge could not be started: {error}", where=str(place.interpreter)) from error
+
+
+async def _attended(process: asyncio.subprocess.Process, request: Mapping[str, object], reader: Reader) -> str:
+    """Put the question, read to the end; return the last words on standard error."""
+    if process.stdin is None or process.stdout is None or process.stderr is None:
+        raise JudgeError("the judge was started without pipes: a bug of spec2prod")
+    saying = asyncio.create_task(_tail(process.stderr))
+    try:
+        with contextlib.suppress(ConnectionError):  # it died at once: its last words say why
+            process.stdin.write(json.dumps(request).encode() + b"\n")
+            await process.stdin.drain()
+            process.stdin.close()
+        while line := await process.stdout.readline():
+            reader.take(line)
+        return await saying
+    except ValueError as error:
+        raise JudgeError(f"the judge sent a line longer than {_LONGEST_LINE} bytes") from error
+    finally:
+        saying.cancel()
+
+
+async def _tail(stream: asyncio.StreamReader) -> str:
+    """Read to the end, keep the end."""
+    kept = b""
+    while data := await stream.read(65536):
+        kept = (kept + data)[-_LAST_WORDS:]
+    return kept.decode("utf-8", errors="replace").strip()
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """End the worker and everything below it: asked first, so that it can end its own, then for certain."""
+    if process.returncode is None:
+        _signal(process.pid, signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE_S):
+                await process.wait()
+    if process.returncode is None:
+        _signal(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
+def _signal(group: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, number)

@@ -1,0 +1,289 @@
+"""A candidate test before the judge: what was measured of it, and which verdict follows, with its filter and a sentence.
+
+Source of the filters and verdicts: ACCEPTANCE.md. Pure: measurements go in, judgements come out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+from spec2prod.domain.mutation import Kill, KillMatrix, Mutant, merged, position
+from spec2prod.domain.mutation_choice import choose
+
+
+class JudgedVerdict(StrEnum):
+    """What becomes of a candidate."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    REDUNDANT = "redundant"
+    REVIEW = "review"
+    SUSPECTED_DEFECT = "suspected_defect"
+    ERRORED = "errored"
+
+
+class Filter(IntEnum):
+    """Who decided; the numbers of ACCEPTANCE.md."""
+
+    PROVENANCE = 0
+    SCREEN = 1
+    ISOLATION = 2
+    PERTURBATION = 3
+    COVERAGE = 4
+    MUTATION = 5
+    GROUNDING = 6
+    TRIAGE = 7
+    CONFIRMATION = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Something that was seen while a test ran: its `kind` (see `OBJECTIONS`), and what exactly."""
+
+    kind: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedCase:
+    """One run of one case, alone. `id` is its node ID, `function` the same without parameters.
+
+    `outcome` is pytest's word, or timeout, vanished, killed. `how` says of a failure whether an assertion or something else
+    caused it. `lines` are the component's lines it ran, by module; `seconds` is its wall time.
+    """
+
+    id: str
+    function: str
+    outcome: str
+    how: str = ""
+    exception: str = ""
+    message: str = ""
+    seconds: float = 0.0
+    lines: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    arcs: Mapping[str, frozenset[tuple[int, int]]] = field(default_factory=dict)
+    evidence: tuple[Evidence, ...] = ()
+    properties: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """All that the judge measured. `refused` are files that could not be collected, with the reason; `troubles` are tests
+    on which the judge disagreed with itself: an error of the judgement, never a verdict. `at_import` is what was seen
+    while a file was imported. `too_many` are functions of which only the first cases were run.
+    """  # noqa: D205 - one thought
+
+    cases: tuple[JudgedCase, ...] = ()
+    matrix: KillMatrix = field(default_factory=KillMatrix)
+    refused: Mapping[str, str] = field(default_factory=dict)
+    at_import: Mapping[str, tuple[Evidence, ...]] = field(default_factory=dict)
+    troubles: Mapping[str, str] = field(default_factory=dict)
+    too_many: tuple[str, ...] = ()
+    statements: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    python: str = ""
+
+    def of(self, function: str) -> tuple[JudgedCase, ...]:
+        """Return the cases of one test function."""
+        return tuple(case for case in self.cases if case.function == function)
+
+    @property
+    def by_function(self) -> KillMatrix:
+        """Return the matrix with test functions in place of their cases: a function kills what one of its cases kills."""
+        function_of = {case.id: case.function for case in self.cases}
+        rows: dict[str, dict[str, Kill]] = {}
+        for mutant, row in self.matrix.outcomes.items():
+            grouped: dict[str, list[Kill]] = {}
+            for test, kill in row.items():
+                grouped.setdefault(function_of.get(test, test), []).append(kill)
+            rows[mutant] = {function: merged(kills) for function, kills in grouped.items()}
+        return KillMatrix(mutants=self.matrix.mutants, outcomes=rows, unjudged=self.matrix.unjudged)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A verdict on one test function: who decided, a sentence for people, and what was seen.
+
+    `kills` are the IDs of all mutants that its assertions kill; `gained` those that only it kills among what is kept.
+    """
+
+    test: str
+    verdict: JudgedVerdict
+    filter: Filter
+    sentence: str
+    evidence: tuple[Evidence, ...] = ()
+    kills: tuple[str, ...] = ()
+    gained: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beforehand:
+    """What others know of the candidates, each by test function.
+
+    `objections` of the screen (filter 1), `unstable` from perturbed repeats (filter 3), `doubts` that a person must look at,
+    `requirements` whose existing IDs it is tied to. `met` are requirements that have evidence already, and
+    `existing` the test functions of the suite: what they kill needs no other test.
+    """
+
+    objections: Mapping[str, str] = field(default_factory=dict)
+    unstable: Mapping[str, str] = field(default_factory=dict)
+    doubts: Mapping[str, str] = field(default_factory=dict)
+    requirements: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    met: frozenset[str] = frozenset()
+    existing: frozenset[str] = frozenset()
+
+
+# What a piece of evidence says against a test. Kinds that are not here (fork, subprocess, loopback, collaborator_patched) are told only.
+OBJECTIONS: Mapping[str, str] = {
+    "network": "it reaches for the network",
+    "write": "it writes outside its own temporary folder",
+    "leaked_process": "it leaves a process behind",
+    "threads": "it leaves a thread behind",
+    "environment": "it leaves an environment variable changed",
+    "cwd": "it leaves the working folder changed",
+    "sys.path": "it leaves the import path changed",
+    "sys.modules": "it leaves imported modules replaced",
+    "signals": "it leaves a signal handler changed",
+    "component_changed": "it leaves the component changed",
+    "unit_patched": "it patches the unit under test",
+    "code_replaced": "it replaces code of a function",
+    "pytest_patched": "it patches pytest",
+    "pytest_changed": "it leaves pytest changed",
+    "foreign_signal": "it signals processes that are not its own",
+    "forged": "it wrote a result of its own making",
+    "tracing": "it takes the tracing hooks of the interpreter",
+    "introspection": "it searches the memory of the judge's harness",
+}
+OUTCOMES: Mapping[str, str] = {
+    "failed": "it fails",
+    "error": "it cannot be set up",
+    "skipped": "it skips itself",
+    "xfailed": "it expects to fail",
+    "xpassed": "it expects to fail, and passes",
+    "timeout": "it does not end in time",
+    "vanished": "its process ended before it did",
+    "killed": "it had to be stopped",
+}
+
+
+def judged(measured: Measured, candidates: Collection[str], beforehand: Beforehand | None = None) -> tuple[Judgement, ...]:
+    """Return a verdict on every candidate, in the order of their names."""
+    known = beforehand or Beforehand()
+    names = sorted(set(candidates) - known.existing)
+    early = {name: found for name in names if (found := _early(measured, name, known)) is not None}
+    late = _chosen(measured, [name for name in names if name not in early], known)
+    return tuple(early.get(name) or late[name] for name in names)
+
+
+def _early(measured: Measured, name: str, known: Beforehand) -> Judgement | None:
+    """Ask the filters that look at one test alone, the cheap ones first."""
+    if objection := known.objections.get(name):
+        return _rejected(name, Filter.SCREEN, objection)
+    cases = measured.of(name)
+    file = name.partition("::")[0]
+    if reason := _unjudgeable(measured, name, file, cases):
+        return Judgement(test=name, verdict=JudgedVerdict.ERRORED, filter=Filter.ISOLATION, sentence=reason)
+    evidence = tuple(dict.fromkeys((*measured.at_import.get(file, ()), *(piece for case in cases for piece in case.evidence))))
+    if objection := next((_objection(piece) for piece in evidence if piece.kind in OBJECTIONS), ""):
+        return _rejected(name, Filter.ISOLATION, objection, evidence)
+    if bad := next((case for case in cases if case.outcome != "passed"), None):
+        return _failing(name, bad, evidence, known)
+    if name in known.unstable:
+        return _rejected(name, Filter.PERTURBATION, known.unstable[name], evidence)
+    if not any(lines for case in cases for lines in case.lines.values()):
+        return _rejected(name, Filter.COVERAGE, "it runs no line of the component", evidence)
+    return None
+
+
+def _unjudgeable(measured: Measured, name: str, file: str, cases: tuple[JudgedCase, ...]) -> str:
+    """Say why nothing true can be said about a test; empty where something can."""
+    if file in measured.refused:
+        return f"its file could not be collected: {_last_line(measured.refused[file])}"
+    trouble = next((measured.troubles[case.id] for case in cases if case.id in measured.troubles), "")
+    if trouble:
+        return f"the judge disagrees with itself: {_last_line(trouble)}"
+    if name in measured.too_many:
+        return f"it has more cases than the judge runs ({len(cases)} were run)"
+    return "" if cases else "it was not collected"
+
+
+def _failing(name: str, bad: JudgedCase, evidence: tuple[Evidence, ...], known: Beforehand) -> Judgement:
+    """Tell a test that reveals a defect from one that is wrong: it must be tied to a requirement, and state what is false."""
+    told = OUTCOMES.get(bad.outcome, bad.outcome) + (f": {_last_line(bad.message)}" if bad.message else "")
+    grounded = known.requirements.get(name, frozenset())
+    if bad.outcome == "failed" and bad.how == "assertion" and grounded and name not in known.unstable:
+        sentence = f"the code may be wrong: {' and '.join(sorted(grounded))} demands what {_last_line(bad.message) or 'this test asserts'}"
+        return Judgement(test=name, verdict=JudgedVerdict.SUSPECTED_DEFECT, filter=Filter.TRIAGE, sentence=sentence, evidence=evidence)
+    return _rejected(name, Filter.ISOLATION, told, evidence)
+
+
+def _chosen(measured: Measured, names: list[str], known: Beforehand) -> dict[str, Judgement]:
+    """Keep the tests that add something: a mutant that nothing kept kills, or the first evidence for a requirement."""
+    matrix = measured.by_function
+    kills = {name: matrix.killed_by([name]) for name in names}
+    suite = matrix.killed_by(known.existing)
+    sound = [name for name in names if name not in known.doubts and kills[name]]
+    tags = {name: frozenset(map(_tag, known.requirements.get(name, frozenset()) - known.met)) for name in names}
+    kept = {each.test: each.gained for each in choose({name: kills[name] | tags[name] for name in sound}, suite)}
+    mutants = {each.id: each for each in matrix.mutants}
+    covered = {name: frozenset().union(*(case.lines.values() for case in measured.of(name))) for name in names}
+    told: dict[str, Judgement] = {}
+    for name in names:
+        verdict, sentence = _late(name, kills[name], kept.get(name), known, mutants)
+        if not kills[name] and verdict is JudgedVerdict.REJECTED:
+            sentence += f" ({len(covered[name])} lines run)"
+        told[name] = Judgement(
+            test=name,
+            verdict=verdict,
+            filter=Filter.GROUNDING if verdict is JudgedVerdict.REVIEW else Filter.MUTATION,
+            sentence=sentence,
+            evidence=tuple(dict.fromkeys(piece for case in measured.of(name) for piece in case.evidence)),
+            kills=tuple(sorted(kills[name], key=lambda each: position(mutants[each]))),
+            gained=tuple(sorted(kept.get(name, frozenset()) & kills[name], key=lambda each: position(mutants[each]))),
+        )
+    return told
+
+
+def _late(
+    name: str, kills: frozenset[str], gained: frozenset[str] | None, known: Beforehand, mutants: Mapping[str, Mutant]
+) -> tuple[JudgedVerdict, str]:
+    if not kills:
+        return JudgedVerdict.REJECTED, "its assertions notice none of the changes made to the code that it runs"
+    if name in known.doubts:
+        return JudgedVerdict.REVIEW, known.doubts[name]
+    if gained is None:
+        return JudgedVerdict.REDUNDANT, f"others notice all that it would notice: {fails_if(kills, mutants)}"
+    first = sorted(each.removeprefix(_TAG) for each in gained if each.startswith(_TAG))
+    reasons = [fails_if(alone, mutants)] if (alone := gained & kills) else []
+    reasons += [f"is the first evidence for {', '.join(first)}"] if first else []
+    return JudgedVerdict.ACCEPTED, "; ".join(reasons)
+
+
+def fails_if(killed: Iterable[str], mutants: Mapping[str, Mutant]) -> str:
+    """Return the reason in words: ``fails if line 72 `<` becomes `<=` (and if 3 more changes are made)``."""
+    ordered = sorted((mutants[each] for each in killed), key=position)
+    more = len(ordered) - 1
+    rest = f" (and on {more} more change{'s' if more > 1 else ''})" if more else ""
+    return f"fails if {ordered[0].condition}{rest}"
+
+
+_TAG = "requirement "
+
+
+def _tag(requirement: str) -> str:
+    return _TAG + requirement
+
+
+def _rejected(name: str, by: Filter, reason: str, evidence: tuple[Evidence, ...] = ()) -> Judgement:
+    return Judgement(test=name, verdict=JudgedVerdict.REJECTED, filter=by, sentence=reason, evidence=evidence)
+
+
+def _objection(piece: Evidence) -> str:
+    return OBJECTIONS[piece.kind] + (f" ({piece.detail})" if piece.detail else "")
+
+
+def _last_line(text: str) -> str:
+    """Return the line of a traceback that says what was wrong: pytest marks it with `E`."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    marked = [line[1:].strip() for line in lines if line.startswith("E ")]
+    return (marked or lines or [""])[0][:200] if marked else (lines[-1][:200] if lines else "")

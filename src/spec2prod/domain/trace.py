@@ -1,0 +1,246 @@
+"""Which requirement is shown by which test: the matrix requirement → test → mutant → result, and what a rule asks of it.
+
+Source of the statuses: ACCEPTANCE.md, "Requirements". A test's evidence may name the hash of the text that it was written for: once
+the text is another, the evidence is stale, and counts for nothing. A flaky test is no evidence either.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from spec2prod.domain.specification import Requirement, Specification
+from spec2prod.domain.suite import CaseResult, SuiteReport
+from spec2prod.domain.verdict import Answer, Finding, Measurement, Severity, Unanswered
+
+REQUIREMENTS = "requirements"
+"""The gate that this matrix answers."""
+
+_PASSED, _RED = "passed", frozenset({"failed", "error"})
+_NOT_JUDGED = "its tests were not judged against mutants"
+_NO_KILL = "no test of it fails for any change of the code that it runs"
+
+
+class Status(StrEnum):
+    """How well a requirement is shown. Only `verified` and `covered` count."""
+
+    VERIFIED = "verified"
+    COVERED = "covered"
+    FAILING = "failing"
+    SUSPECTED_DEFECT = "suspected_defect"
+    STALE = "stale"
+    UNCOVERED = "uncovered"
+    MEASURED = "measured"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One test that names a requirement. `kills` says in words which mutants it fails for; `is_stale`, that it was written for another text."""
+
+    node_id: str
+    file: str
+    line: int
+    outcome: str
+    is_stale: bool = False
+    is_flaky: bool = False
+    kills: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One requirement with its tests; `reason` says in words why it has its status. `line` is 1-based, in the specification."""
+
+    id: str
+    text: str
+    line: int
+    priority: str
+    text_hash: str
+    status: Status
+    reason: str
+    tests: tuple[Shown, ...] = ()
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is traced to a passing test."""
+        return self.status in {Status.VERIFIED, Status.COVERED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """A test that names a requirement which the specification does not have; `near` is an ID that it may have meant."""
+
+    id: str
+    node_id: str
+    file: str
+    line: int
+    near: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """The whole matrix. `orphans` are tests that name no requirement; `is_judged` says whether mutants took part."""
+
+    path: str
+    rows: tuple[Row, ...]
+    unknown: tuple[Unknown, ...] = ()
+    orphans: tuple[str, ...] = ()
+    is_judged: bool = False
+
+    @property
+    def asked(self) -> tuple[Row, ...]:
+        """Return the requirements that a test can show: a promise of coverage is answered by its own gate."""
+        return tuple(row for row in self.rows if row.status is not Status.MEASURED)
+
+    @property
+    def shown(self) -> int:
+        """Return how many requirements are traced to a passing test."""
+        return sum(row.counts for row in self.asked)
+
+    def percent(self, priority: str = "") -> float:
+        """Return the share of requirements (of one priority) that are traced to a passing test; 100 where there are none."""
+        rows = [row for row in self.asked if not priority or row.priority == priority]
+        return 100.0 * sum(row.counts for row in rows) / len(rows) if rows else 100.0
+
+
+def trace(
+    specification: Specification,
+    suite: SuiteReport,
+    *,
+    kills: Mapping[str, Sequence[str]] | None = None,
+    defects: Collection[str] = (),
+    flaky: Collection[str] = (),
+) -> Matrix:
+    """Put a suite's answer beside its specification.
+
+    `kills` maps a test's node ID to the mutants that it kills, in words; None where no judge has looked. `defects` are the node IDs of
+    tests whose failure is a suspected defect, `flaky` those of tests that are red and green by turns.
+    """
+    claimed = _claimed(suite.cases)
+    known = {each.id for each in (*specification.requirements, *specification.testing_requirements)}
+    return Matrix(
+        path=specification.path,
+        rows=tuple(_row(each, claimed.get(each.id, ()), kills, defects, flaky) for each in specification.requirements),
+        unknown=tuple(
+            Unknown(id=name, node_id=case.node_id, file=case.file, line=case.line, near=_near(name, known))
+            for name, cases in claimed.items()
+            if name not in known
+            for case in cases
+        ),
+        orphans=tuple(case.node_id for case in suite.cases if "::" in case.node_id and not case.requirements),
+        is_judged=kills is not None,
+    )
+
+
+def _claimed(cases: Iterable[CaseResult]) -> dict[str, list[CaseResult]]:
+    claimed: dict[str, list[CaseResult]] = {}
+    for case in cases:
+        for name in case.requirements:
+            claimed.setdefault(name, []).append(case)
+    return claimed
+
+
+def _near(name: str, known: Collection[str]) -> str:
+    alike = {each.casefold(): each for each in sorted(known)}
+    found = difflib.get_close_matches(name.casefold(), alike, n=1)
+    return alike[found[0]] if found else ""
+
+
+def _row(
+    requirement: Requirement,
+    cases: Sequence[CaseResult],
+    kills: Mapping[str, Sequence[str]] | None,
+    defects: Collection[str],
+    flaky: Collection[str],
+) -> Row:
+    tests = tuple(
+        Shown(
+            node_id=case.node_id,
+            file=case.file,
+            line=case.line,
+            outcome=case.outcome,
+            is_stale=case.requirements[requirement.id] not in {"", requirement.text_hash},
+            is_flaky=case.node_id in flaky,
+            kills=tuple((kills or {}).get(case.node_id, ())),
+        )
+        for case in cases
+    )
+    if requirement.measured_by:
+        status, reason = Status.MEASURED, f"the gate {requirement.measured_by} answers it"
+    else:
+        status, reason = _status(tests, defects, is_judged=kills is not None)
+    return Row(
+        id=requirement.id,
+        text=requirement.text,
+        line=requirement.line,
+        priority=requirement.priority,
+        text_hash=requirement.text_hash,
+        status=status,
+        reason=reason,
+        tests=tests,
+    )
+
+
+def _status(tests: Sequence[Shown], defects: Collection[str], *, is_judged: bool) -> tuple[Status, str]:
+    live = [test for test in tests if not test.is_stale and not test.is_flaky]
+    red = [test for test in live if test.outcome in _RED]
+    passed = [test for test in live if test.outcome == _PASSED]
+    if suspected := [test for test in red if test.node_id in defects]:
+        return Status.SUSPECTED_DEFECT, f"{_names(suspected)} says that the code may be wrong"
+    if red:
+        return Status.FAILING, f"{_names(red)} {'does' if len(red) == 1 else 'do'} not pass"
+    if not passed:
+        return _without_evidence(tests)
+    if any(test.kills for test in passed):
+        return Status.VERIFIED, f"{_names([test for test in passed if test.kills])} fails if the code is changed"
+    return Status.COVERED, f"{_names(passed)} passed; {_NO_KILL if is_judged else _NOT_JUDGED}"
+
+
+def _without_evidence(tests: Sequence[Shown]) -> tuple[Status, str]:
+    if stale := [test for test in tests if test.is_stale]:
+        return Status.STALE, f"its text has changed since {_names(stale)} {'was' if len(stale) == 1 else 'were'} written"
+    if flaky := [test for test in tests if test.is_flaky]:
+        return Status.UNCOVERED, f"{_names(flaky)} {'is' if len(flaky) == 1 else 'are'} flaky, which shows nothing"
+    if tests:
+        return Status.UNCOVERED, f"{_names(tests)} did not run to a result ({', '.join(sorted({test.outcome for test in tests}))})"
+    return Status.UNCOVERED, "no test names it"
+
+
+def _names(tests: Sequence[Shown]) -> str:
+    first = tests[0].node_id.rpartition("/")[2]
+    return first + (f" and {len(tests) - 1} more" if len(tests) > 1 else "")
+
+
+def answer(matrix: Matrix) -> Answer:
+    """Return the gate's answer. Figures: `p0_percent`, `p1_percent` and `percent` are shares of requirements traced to passing tests."""
+    asked = matrix.asked
+    if not asked:
+        reason = "the specification has no requirement that a test could show"
+        return Unanswered(gate=REQUIREMENTS, reason=reason, next_step=f"say in {matrix.path} what the component promises")
+    return Measurement(
+        gate=REQUIREMENTS,
+        values={"p0_percent": matrix.percent("P0"), "p1_percent": matrix.percent("P1"), "percent": matrix.percent()},
+        checked=len(asked),
+        findings=(*(_lacking(matrix, row) for row in asked if not row.counts), *map(_unknown, matrix.unknown)),
+        summary=f"{matrix.shown} of {len(asked)} requirement{'s' if len(asked) > 1 else ''} traced to passing tests{_by_priority(asked)}",
+    )
+
+
+def _by_priority(rows: Sequence[Row]) -> str:
+    told = []
+    for priority in sorted({row.priority for row in rows} - {""}):
+        own = [row for row in rows if row.priority == priority]
+        told.append(f"{priority}: {sum(row.counts for row in own)} of {len(own)}")
+    return f" ({', '.join(told)})" if told else ""
+
+
+def _lacking(matrix: Matrix, row: Row) -> Finding:
+    severity = {"P0": Severity.HIGH, "P1": Severity.MEDIUM}.get(row.priority, Severity.LOW)
+    return Finding(path=matrix.path, line=row.line, code=row.status, message=f"{row.id}: {row.reason}", severity=severity)
+
+
+def _unknown(each: Unknown) -> Finding:
+    meant = f"; did you mean {each.near}?" if each.near else ""
+    message = f"{each.node_id.partition('::')[2]} names {each.id}, which the specification does not have{meant}"
+    return Finding(path=each.file, line=each.line, code="unknown_id", message=message, severity=Severity.LOW)

@@ -1,0 +1,184 @@
+"""Runs collected items in this process, one after the other, and sends what each told. Nothing is decided here."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from types import ModuleType
+from typing import Any
+
+from .collecting import Collected
+from .frames import Send
+from .lines import Lines
+from .mutating import Module
+from .mutation import Mutant
+from .swapping import forget_results, living, swap
+from .watching import State, Watch, watched_setter
+
+JUDGING = ("_pytest", "pytest", "pluggy")
+COUNTED_PYTEST = ("runner", "python", "outcomes", "reports", "main", "unittest", "raises", "python_api", "fixtures", "nodes", "assertion.rewrite")
+
+
+class Unswappable(Exception):  # noqa: N818 - an answer, not an error
+    """The mutant does not fit the functions that live here; changed source will."""
+
+
+class Runner:
+    """What a lane knows: the collected items, the component's modules, and the watch over both."""
+
+    def __init__(self, collected: Collected, modules: dict[str, Module], watch: Watch) -> None:
+        """`modules` are by the path of their file."""
+        self.collected, self.modules, self.watch = collected, modules, watch
+        self.component = imported(modules)
+        self.judging = [module for name, module in sorted(sys.modules.items()) if is_counted(name)]
+        self._functions = living(modules)
+        self._watch_attributes()
+        self._state = State(self.component, self.judging)
+
+    def run(self, job: dict[str, Any], send: Send) -> None:
+        """Run the job's tests; end after the first that did not pass where the job says so."""
+        try:
+            self.put(job["mutant"])
+        except (Unswappable, ValueError, SyntaxError, TypeError) as error:
+            send(0, "unswappable", {"reason": str(error)})
+            return
+        for index, node in enumerate(job["tests"]):
+            send(index, "begun", {})
+            answer = self._one(node, [*job["tests"], None][index + 1], cover=job["cover"], watch=job["watch"])
+            send(index, "result", answer)
+            if job["stop"] and answer["outcome"] != "passed":
+                return
+
+    def put(self, name: str | None) -> None:
+        """Put a mutant into the living functions; `control` puts in what is there already, compiled anew."""
+        if name == "control":
+            for module in self.modules.values():
+                for top in range(len(module.tree.body)):
+                    swap(module, None, self._functions.get(module.path, []), top)
+        elif name:
+            module, mutant = found(self.modules, name)
+            if not swap(module, mutant, self._functions.get(module.path, []), mutant.top):
+                raise Unswappable("no function of it lives")
+            forget_results([module.path])
+
+    def _one(self, node: str, following: str | None, *, cover: bool, watch: bool) -> dict[str, Any]:
+        item = self.collected.items.get(node)
+        if item is None:
+            return {"outcome": "error", "how": "crash", "exception": "", "message": "it is not collected", "seconds": 0.0, "evidence": []}
+        harness, lines = self.collected.harness, self._lines() if cover else None
+        me = os.getpid()
+        if not watch:
+            harness.shorten(item)
+        harness.begin()
+        self.watch.begin()
+        self.watch.active = watch
+        ended = self._protocol(item, self.collected.items.get(following or ""), lines)
+        if os.getpid() != me:
+            os._exit(1)  # a process that the test forked, and that came all the way here: it has nothing to say
+        self.watch.end()
+        answer = harness.answer()
+        if ended:
+            answer.update(outcome="failed", how="crash", exception=ended, message=f"it ended the run with {ended}")
+        evidence = [*self.watch.found, *(self._state.differences() if watch else [])]
+        return {**answer, "evidence": evidence, **(lines.answer() if lines else {})}
+
+    def _protocol(self, item: Any, following: Any, lines: Lines | None) -> str:  # noqa: ANN401 - pytest's items
+        """Run one item's whole protocol; return what ended the run, empty where it only ended itself."""
+        try:
+            if lines:
+                lines.start()
+            item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
+        except BaseException as error:  # noqa: BLE001 - also SystemExit and pytest.exit: told as the item's outcome
+            return type(error).__name__
+        finally:
+            if lines:
+                lines.stop()
+        return ""
+
+    def _lines(self) -> Lines:
+        return lines_of(self.modules)
+
+    def _watch_attributes(self) -> None:
+        files = set(self.modules)
+        ours = {id(each) for each in self.component}
+
+        def kind(module: ModuleType, name: str, old: object) -> str:
+            if id(module) not in ours:
+                return "pytest_patched" if old is not None else ""
+            return "unit_patched" if defined_in(old, files, self.component) else "collaborator_patched"
+
+        setter = watched_setter(self.watch, kind)
+        for module in (*self.component, *self.judging):
+            if type(module) is ModuleType:
+                module.__class__ = setter
+        self._watch_patches()
+
+    def _watch_patches(self) -> None:
+        """Notice classes of the component that are patched by the two usual means; plain assignment shows only at the end."""
+        from _pytest.monkeypatch import MonkeyPatch  # noqa: PLC0415 - pytest's own place for it
+
+        watch, files, component = self.watch, set(self.modules), self.component
+
+        def told(target: object, name: object) -> None:
+            old = vars(target).get(name) if isinstance(target, type) and isinstance(name, str) else None
+            if isinstance(target, type) and defined_in(target, files, component):
+                watch.tell("unit_patched" if callable(old) or isinstance(old, (property, staticmethod, classmethod)) else "collaborator_patched", f"{target.__name__}.{name}")
+
+        original = MonkeyPatch.setattr
+
+        def setattr_(self: Any, target: Any, name: Any, *rest: Any, **options: Any) -> None:  # noqa: ANN401 - as the original
+            told(target, name)
+            original(self, target, name, *rest, **options)
+
+        MonkeyPatch.setattr = setattr_  # type: ignore[method-assign]
+        mock = sys.modules.get("unittest.mock")
+        if mock is not None:
+            entered = mock._patch.__enter__  # noqa: SLF001 - there is no public name
+
+            def enter(self: Any) -> Any:  # noqa: ANN401 - as the original
+                target = self.getter()
+                told(target, self.attribute)
+                return entered(self)
+
+            mock._patch.__enter__ = enter  # noqa: SLF001 - as above
+
+
+def lines_of(modules: dict[str, Module]) -> Lines:
+    """Return a fresh collector of these modules' lines."""
+    return Lines({path: module.file for path, module in modules.items()}, {path: module.first_lines for path, module in modules.items()})
+
+
+def imported(modules: dict[str, Module]) -> list[ModuleType]:
+    """Return the component's modules that live in this process."""
+    present: list[tuple[Any, Any]] = [(module, getattr(module, "__file__", None)) for module in list(sys.modules.values())]
+    named = [(module, file) for module, file in present if isinstance(module, ModuleType) and isinstance(file, str)]
+    return [module for module, file in named if os.path.realpath(file) in modules]
+
+
+def is_counted(name: str) -> bool:
+    """Whether a module is one that decides what a test's outcome is."""
+    return name in {"pytest", "pluggy", "pluggy._callers", "pluggy._hooks", "builtins"} or any(name == f"_pytest.{each}" for each in COUNTED_PYTEST)
+
+
+def defined_in(value: object, files: set[str], component: list[ModuleType]) -> bool:
+    """Whether a function or class comes from the component itself."""
+    code = getattr(getattr(value, "__wrapped__", value), "__code__", None)
+    if code is not None:
+        return code.co_filename in files
+    return isinstance(value, type) and value.__module__ in {module.__name__ for module in component}
+
+
+def found(modules: dict[str, Module], name: str) -> tuple[Module, Mutant]:
+    """Return a mutant by its ID, with its module."""
+    return next((module, each) for module in modules.values() for each in module.mutants if each.id == name)
+
+
+def is_threaded() -> bool:
+    """Whether threads run here: a fork would copy their locks without them."""
+    if threading.active_count() > 1:
+        return True
+    try:
+        return len(os.listdir("/proc/self/task")) > 1
+    except OSError:
+        return False

@@ -1,0 +1,86 @@
+"""Reads the client's request, prepares the mutants, measures, answers: one line of JSON for each thing found."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import signal
+import sys
+from typing import Any
+
+from .loop import JudgeError
+from .measuring import Measurement
+from .mutating import Module
+from .statements import executable
+
+FORMAT = 1
+KEPT_ENVIRONMENT = ("PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "SYSTEMROOT", "LD_LIBRARY_PATH", "PYTHONHASHSEED", "VIRTUAL_ENV")
+
+
+def main() -> int:
+    """Serve one request."""
+    request = json.loads(sys.stdin.readline())
+    output = own_output()
+
+    def tell(message: dict[str, Any]) -> None:
+        left = json.dumps(message, default=list).encode("utf-8", errors="replace") + b"\n"
+        while left:
+            left = left[os.write(output, left) :]
+
+    settle(request)
+    signal.signal(signal.SIGTERM, stop)
+    tell({"event": "hello", "format": FORMAT, "nonce": request["nonce"], "python": platform.python_version(), "forks": hasattr(os, "fork")})
+    try:
+        modules = read(request, tell)
+        Measurement(request, modules, tell).run()
+    except JudgeError as error:
+        tell({"event": "error", "reason": str(error)})
+    else:
+        tell({"event": "done", "nonce": request["nonce"]})
+    return 0
+
+
+def stop(*_: object) -> None:
+    """End in order: every lane and what it started goes with us."""
+    raise SystemExit(143)
+
+
+def own_output() -> int:
+    """Keep standard output to ourselves: whatever is started later writes to nowhere."""
+    output = os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    os.close(nothing)
+    return output
+
+
+def settle(request: dict[str, Any]) -> None:
+    """Leave of the environment what programs need; nothing that bends Python, pytest or coverage."""
+    for name in [each for each in os.environ if each not in KEPT_ENVIRONMENT]:
+        del os.environ[name]
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    sys.dont_write_bytecode = True
+    os.makedirs(request["scratch"], exist_ok=True)
+
+
+def read(request: dict[str, Any], tell: Any) -> dict[str, Module]:  # noqa: ANN401 - a function
+    """Parse the component's modules, and tell the mutants; what does not parse is told, and has none."""
+    modules: dict[str, Module] = {}
+    mutable = request.get("mutable")
+    for file in request["modules"]:
+        path = os.path.realpath(os.path.join(request["root"], file))
+        try:
+            with open(path, encoding="utf-8-sig") as opened:
+                module = Module(file, path, opened.read())
+        except (OSError, SyntaxError, ValueError) as error:
+            tell({"event": "unreadable", "module": file, "reason": str(error)})
+            continue
+        if mutable is not None:
+            module.mutants = [each for each in module.mutants if each.id in mutable]
+        modules[path] = module
+        tell({"event": "module", "module": file, "statements": executable(module.tree)})
+        for mutant in module.mutants if request.get("mutate", "matrix") != "none" else []:
+            tell({"event": "mutant", **mutant.told()})
+    return modules

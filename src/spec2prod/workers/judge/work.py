@@ -1,0 +1,76 @@
+"""What is to be done: jobs, what became of them, and which of them a mutant needs."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+
+from .frames import Receiver
+
+Key = tuple[str, str]  # the group, and the mutant whose changed source the lane imported (empty for none)
+
+
+@dataclass
+class Job:
+    """Tests to be run in one process, in order. `mutant` is swapped in; `kind` is test, control or mutant."""
+
+    key: Key
+    kind: str
+    tests: list[str]
+    mutant: str | None = None
+    cover: bool = False
+    watch: bool = False
+    stop: bool = False
+    nonces: list[str] = field(default_factory=list)
+    receiver: Receiver | None = None
+    current: int = -1
+    done: dict[int, dict[str, Any]] = field(default_factory=dict)
+    verdict: str = ""
+    unswappable: str = ""
+    exit: int | None = None
+    left: list[str] = field(default_factory=list)
+
+    @property
+    def named(self) -> str:
+        """Return the mutant it is about, swapped or imported; empty for none and for the control."""
+        return self.key[1] or (self.mutant or "" if self.mutant != "control" else "")
+
+    def told(self, seed: int) -> dict[str, Any]:
+        """Draw the nonces, and return what the lane is told."""
+        self.nonces = [secrets.token_hex(16) for _ in self.tests]
+        self.receiver = Receiver(self.nonces)
+        told = {name: getattr(self, name) for name in ("tests", "mutant", "cover", "watch", "stop")}
+        return {**told, "nonces": list(self.nonces), "seed": seed}
+
+    def rest(self) -> list[str]:
+        """Return the tests that have not been begun."""
+        return self.tests[max(self.current, max(self.done, default=-1)) + 1 :]
+
+    def again(self, tests: list[str]) -> Job:
+        """Return the same job for other tests."""
+        return Job(key=self.key, kind=self.kind, tests=tests, mutant=self.mutant, cover=self.cover, watch=self.watch, stop=self.stop)
+
+
+@dataclass
+class Limits:
+    """Seconds, MiB and counts; each comes from the client."""
+
+    lanes: int = 2
+    collect_s: float = 60.0
+    test_s: float = 10.0
+    mutant_s: float = 0.5
+    memory_mb: int = 1024
+    file_mb: int = 64
+    disk_mb: int = 256
+    processes: int = 64
+    most_cases: int = 200
+
+    @classmethod
+    def of(cls, stated: dict[str, Any]) -> Limits:
+        """Read what the client stated; the rest is as it stands here."""
+        return cls(**{name: value for name, value in stated.items() if name in cls.__dataclass_fields__})
+
+    def for_mutant(self, clean_s: float) -> float:
+        """Return how long a test may take on a mutant, in seconds, when it took `clean_s` on the component as it is."""
+        return max(self.mutant_s, 10 * clean_s + 0.2)

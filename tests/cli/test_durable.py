@@ -1,0 +1,106 @@
+"""Which run is gone on with, and which is refused by name: the same question, and the same files but for what the run itself wrote."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from spec2prod.bootstrap.durable import Keeper, request_as_json, request_from
+from spec2prod.bootstrap.request import Request
+from spec2prod.domain.plan import Mode
+from spec2prod.errors import ComponentBusyError, RunChangedError
+from tests.application.test_pipeline import a_plan
+from tests.fakes import FakeClock
+
+REQUEST = Request(spec=Path("spec.md"), component="calc", target="development", async_mode=True, overrides={"a": 1, "b": None})
+INPUTS = {"src/calc.py": "d1"}
+
+
+@asynccontextmanager
+async def keeper_of(root: Path, component: str = "calc") -> AsyncIterator[Keeper]:
+    keeper = Keeper(root, component, FakeClock())
+    await keeper.open(None, wait=False)
+    yield keeper
+    keeper.close()
+
+
+async def interrupted(root: Path, run_id: str = "r1") -> None:
+    async with keeper_of(root) as keeper:
+        keeper.begin(REQUEST, a_plan(run_id=run_id), INPUTS)
+        await keeper.journal.intend("tests/test_new.py", None, "text")
+
+
+@pytest.mark.asyncio
+async def test_a_dead_run_of_the_same_question_is_gone_on_with(tmp_path: Path) -> None:
+    await interrupted(tmp_path)
+    async with keeper_of(tmp_path) as keeper:
+        earlier = keeper.earlier(REQUEST, a_plan(run_id="r2"), INPUTS)
+        assert earlier is not None
+        keeper.go_on(earlier)
+        assert keeper.run is not None
+        assert (keeper.run.id, keeper.run.attempt) == ("r1", 2)
+
+
+@pytest.mark.asyncio
+async def test_what_the_run_wrote_itself_is_no_change(tmp_path: Path) -> None:
+    await interrupted(tmp_path)
+    own = INPUTS | {"tests/test_new.py": hashlib.sha256(b"text").hexdigest()}
+    async with keeper_of(tmp_path) as keeper:
+        assert keeper.earlier(REQUEST, a_plan(tests=("tests/test_new.py",)), own) is not None
+        assert keeper.earlier(REQUEST, a_plan(), own | {"tests/test_new.py": "somebody's"}) is None
+
+
+@pytest.mark.asyncio
+async def test_another_question_begins_a_new_run_and_a_named_one_is_refused_by_name(tmp_path: Path) -> None:
+    await interrupted(tmp_path)
+    others = (
+        (a_plan(), {"src/calc.py": "d2"}, "src/calc.py changed since"),
+        (a_plan(), INPUTS | {"src/new.py": "d"}, "src/new.py changed since"),
+        (a_plan(), {}, "src/calc.py changed since"),
+        (a_plan(mode=Mode.SYNC), INPUTS, "a setting"),
+        (a_plan(coverage_goal=99.0), INPUTS, "a setting"),
+    )
+    async with keeper_of(tmp_path) as keeper:
+        assert keeper.earlier(replace(REQUEST, new=True), a_plan(), INPUTS) is None
+        for plan, inputs, told in others:
+            assert keeper.earlier(REQUEST, plan, inputs) is None
+            with pytest.raises(RunChangedError, match=f"run r1 cannot be gone on with: .*{told}"):
+                keeper.earlier(replace(REQUEST, resume="r1"), plan, inputs)
+            with pytest.raises(RunChangedError, match="run r1"):
+                keeper.earlier(REQUEST, plan, inputs, named="r1")
+        assert keeper.earlier(REQUEST, a_plan(), INPUTS, named="unknown") is None, "it begins under that ID"
+
+
+@pytest.mark.asyncio
+async def test_another_version_of_spec2prod_does_not_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await interrupted(tmp_path)
+    monkeypatch.setattr("spec2prod.bootstrap.durable.__version__", "99.0")
+    async with keeper_of(tmp_path) as keeper:
+        assert keeper.earlier(REQUEST, a_plan(), INPUTS) is None
+        with pytest.raises(RunChangedError, match="was begun by spec2prod .*, this is 99.0"):
+            keeper.earlier(replace(REQUEST, resume="r1"), a_plan(), INPUTS)
+
+
+@pytest.mark.asyncio
+async def test_a_component_has_one_run_at_a_time_and_another_component_its_own(tmp_path: Path) -> None:
+    async with keeper_of(tmp_path) as first:
+        first.begin(REQUEST, a_plan(), INPUTS)
+        with pytest.raises(ComponentBusyError, match=r"run r1 \(process \d+ on .*\) of the same component is going on"):
+            await Keeper(tmp_path, "calc", FakeClock()).open(None, wait=False)
+        async with keeper_of(tmp_path, "another"):
+            pass
+
+
+@pytest.mark.asyncio
+async def test_a_request_comes_back_as_it_went(tmp_path: Path) -> None:
+    async with keeper_of(tmp_path) as keeper:
+        keeper.begin(REQUEST, a_plan(), INPUTS)
+        assert keeper.run is not None
+        back = request_from(keeper.run)
+    assert back == replace(REQUEST, overrides={"a": 1}, resume="r1")
+    assert request_as_json(back)["overrides"] == {"a": 1}
