@@ -24,7 +24,7 @@ from pathlib import Path
 
 from benchmarks.chaos.project import End, Project
 from spec2prod.adapters.store.database import open_database
-from spec2prod.adapters.store.runs import Runs
+from spec2prod.adapters.store.runs import Runs, State
 from spec2prod.testing import ScriptedModel, load_script
 
 _ORPHANS_S = 10.0  # what dies with a killed run dies within this time
@@ -76,18 +76,16 @@ def one_trial(number: int, place: Place, dice: random.Random, peace: tuple[End, 
     """Kill a run, and its successors as the dice will; then let one end, and compare."""
     end, lasts_s, calls = peace
     trial, (project, url), before = Trial(number=number), place.project(), place.calls
-    while not trial.killed_at_s or (len(trial.killed_at_s) < _MOST_KILLS and dice.random() < _AGAIN):
-        moment = dice.uniform(0.0, lasts_s * 1.05)
+    while True:
+        dies = not trial.killed_at_s or (len(trial.killed_at_s) < _MOST_KILLS and dice.random() < _AGAIN)
+        moment = dice.uniform(0.0, lasts_s * 1.05) if dies else _LONGEST_S
         process = project.start()
         trial.attempts += 1
-        if not _killed(process, moment):
-            break
-        trial.killed_at_s.append(round(moment, 3))
+        if _killed(process, moment):
+            trial.killed_at_s.append(round(moment, 3))
         _look_around(project, url, trial)
-    process = project.start()
-    trial.attempts += 1
-    code = process.wait(_LONGEST_S)
-    _look_around(project, url, trial)
+        if (code := _ended(process, url)) is not None:
+            break
     try:
         _compare(end, project.end(code), trial)
         trial.replayed = project.report()["run"]["steps_replayed"]
@@ -108,6 +106,15 @@ def _killed(process: subprocess.Popen[bytes], after_s: float) -> bool:
         process.wait()
         return True
     return False
+
+
+def _ended(process: subprocess.Popen[bytes], url: str) -> int | None:
+    """Return the exit code of a run that came to its end, also where it was killed after that; None where it is to be gone on with."""
+    if process.returncode >= 0:
+        return process.returncode
+    with closing(open_database(url)) as database:
+        runs = Runs(database).all(limit=1)
+    return runs[0].exit_code if runs and runs[0].state is State.FINISHED else None
 
 
 def _look_around(project: Project, url: str, trial: Trial) -> None:

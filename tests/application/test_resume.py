@@ -113,11 +113,12 @@ class World:
         else:
             row = runs.begin(self.run)
         mortal = Mortal(DurableJournal(self.database, row, pytest.fail), at=at, after=after)
+        run: Run | None = None
         try:
-            return await self._climb(mortal), mortal.done
-        except BaseException as error:  # a group of them, from the branches
-            assert _is_crash(error), error
-            return None, mortal.done
+            run = await self._climb(mortal)
+        except* CrashError:  # alone, or a group of them from the branches
+            run = None
+        return run, mortal.done
 
     def _take_back(self, runs: Runs) -> None:
         tree = FakeTree(self.files)
@@ -188,12 +189,6 @@ def essence(run: Run) -> object:
     firsts = [[(gate.gate, gate.verdict) for gate in each.first_gates] for each in run.stages]
     outcomes = sorted(run.outcomes, key=lambda each: each.module)  # in what order they come, nobody can say beforehand
     return (stages, firsts, run.not_run, run.requests, outcomes, run.candidates, run.adopted, run.diffs, run.digest, run.exit_code)
-
-
-def _is_crash(error: BaseException) -> bool:
-    if isinstance(error, BaseExceptionGroup):
-        return all(_is_crash(each) for each in error.exceptions)
-    return isinstance(error, CrashError)
 
 
 _NUMBERS = itertools.count()

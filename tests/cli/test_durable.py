@@ -12,7 +12,7 @@ import pytest
 
 from spec2prod.bootstrap.durable import Keeper, request_as_json, request_from
 from spec2prod.bootstrap.request import Request
-from spec2prod.domain.plan import Mode
+from spec2prod.domain.plan import Mode, Plan
 from spec2prod.errors import ComponentBusyError, RunChangedError
 from tests.application.test_pipeline import a_plan
 from tests.fakes import FakeClock
@@ -58,7 +58,7 @@ async def test_what_the_run_wrote_itself_is_no_change(tmp_path: Path) -> None:
 @pytest.mark.asyncio
 async def test_another_question_begins_a_new_run_and_a_named_one_is_refused_by_name(tmp_path: Path) -> None:
     await interrupted(tmp_path)
-    others = (
+    others: tuple[tuple[Plan, dict[str, str], str], ...] = (
         (a_plan(), {"src/calc.py": "d2"}, "src/calc.py changed since"),
         (a_plan(), INPUTS | {"src/new.py": "d"}, "src/new.py changed since"),
         (a_plan(), {}, "src/calc.py changed since"),
@@ -82,7 +82,7 @@ async def test_another_version_of_spec2prod_does_not_go_on(tmp_path: Path, monke
     monkeypatch.setattr("spec2prod.bootstrap.durable.__version__", "99.0")
     async with keeper_of(tmp_path) as keeper:
         assert keeper.earlier(REQUEST, a_plan(), INPUTS) is None
-        with pytest.raises(RunChangedError, match="was begun by spec2prod .*, this is 99.0"):
+        with pytest.raises(RunChangedError, match=r"was begun by spec2prod .*, this is 99\.0"):
             keeper.earlier(replace(REQUEST, resume="r1"), a_plan(), INPUTS)
 
 

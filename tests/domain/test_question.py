@@ -44,7 +44,7 @@ def test_what_was_added_removed_and_changed_is_named_files_first() -> None:
 
 
 @given(_LINES, _LINES, _LINES, _LINES)
-def test_changed_lines_lie_between_what_is_the_same_before_and_after(head: list[str], old: list[str], new: list[str], tail: list[str]) -> None:
+def test_changed_lines_lie_between_what_is_the_same(head: list[str], old: list[str], new: list[str], tail: list[str]) -> None:
     before, after = [*head, *old, *tail], [*head, *new, *tail]
     told = changed_lines(_hashes(before), _hashes(after))
     if before == after:

@@ -28,10 +28,34 @@ asked = false
     "src/calc/__init__.py": '"""Calc."""\n',
     "src/calc/adding.py": '"""Adding."""\n\n\ndef add(a: int, b: int) -> int:\n    """Add."""\n    return a + b\n',
     "src/other/__init__.py": '"""Another component."""\n',
-    "tests/test_calc.py": '"""Tests."""\n\nfrom pathlib import Path\n\nfrom calc.adding import add\n\n\ndef test_add() -> None:\n'
-    '    """It adds what a file says."""\n    told = Path(__file__).parents[1] / "figures/sum.txt"\n    assert add(1, 2) == int(told.read_text())\n',
+    "tests/test_calc.py": '''"""Tests."""
+
+from pathlib import Path
+
+from calc.adding import add
+
+
+def test_add() -> None:
+    """It adds what a file says."""
+    told = Path(__file__).parents[1] / "figures/sum.txt"
+    assert add(1, 2) == int(told.read_text())
+''',
     "figures/sum.txt": "3\n",
 }
+
+
+_SHIPPED = '''"""Tests that go with the wheel."""
+
+import pytest
+
+from calc.adding import add
+
+
+@pytest.mark.requirement("REQ-1")
+def test_add() -> None:
+    """Add."""
+    assert add(1, 2)
+'''
 
 
 class Project:
@@ -48,7 +72,9 @@ class Project:
 
     def command(self, *words: str) -> str:
         env = {name: value for name, value in os.environ.items() if not name.startswith(("LLM_", "SPEC2PROD_", "COV"))}
-        done = subprocess.run([sys.executable, "-m", "spec2prod", *words], cwd=self.root, env=env, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "spec2prod", *words], cwd=self.root, env=env, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -77,6 +103,7 @@ def _tools(run: dict[str, Any]) -> list[str]:
     return sorted(process["tool"] for process in run["processes"])
 
 
+@pytest.mark.slow
 def test_what_did_not_change_is_not_asked_and_what_did_is_named(project: Project) -> None:
     first = project.run()
     assert first["cache"]["hits"] == 0
@@ -97,6 +124,7 @@ def test_what_did_not_change_is_not_asked_and_what_did_is_named(project: Project
 
 @pytest.mark.slow
 def test_a_second_run_to_staging_starts_no_process_at_all(project: Project) -> None:
+    project.write("tests/test_calc.py", _SHIPPED)
     first = project.run(target="staging")
     assert len(first["processes"]) > 4
     project.write("README.md", "Other words.\n")
@@ -123,7 +151,7 @@ def test_what_is_forced_is_asked_again_and_without_a_cache_everything(project: P
 
 @pytest.mark.slow
 def test_a_flaky_suite_is_asked_every_time(project: Project) -> None:
-    flaky = '\n\ndef test_twice() -> None:\n    """Be red the first time."""\n    mark = Path(__file__).parent / "mark"\n'
+    flaky = '\n\ndef test_twice() -> None:\n    """Be red the first time."""\n    mark = Path(__file__).parents[1] / "figures/mark"\n'
     flaky += "    seen = mark.exists()\n    mark.touch()\n    assert seen\n"
     project.write("tests/test_calc.py", _FILES["tests/test_calc.py"] + flaky)
     first = project.run()

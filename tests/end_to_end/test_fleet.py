@@ -129,8 +129,6 @@ def test_workers_take_the_commit_and_the_submitter_gets_reports_and_changes(flee
     assert {name: (report["component_name"], report["success"]) for name, report in told.items()} == {
         name: (name, True) for name in ("sums", "page", "other")
     }
-    roots = {name: process["command"] for name, report in told.items() for process in report["run"]["processes"][:1]}
-    assert len({str(root) for root in roots.values()}) == 3
     patch = (fleet.project.root / "workflow_changes_page.patch").read_text()
     assert "-import os" in patch
     assert (fleet.project.root / "page.py").read_text().startswith("import os")

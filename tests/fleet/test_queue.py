@@ -35,7 +35,7 @@ def test_eight_workers_at_once_do_every_job_exactly_once(place: str, database: D
         own = open_database(place)
         try:
             claims = Claims(own)
-            while claims.unfinished(crew(name)):
+            while claims.unfinished(crew(name)) and not troubles:
                 for job in claims.claim(crew(name), 3):
                     did.append(job.component)
                     assert claims.finish(job, DONE, 1.0)
@@ -143,7 +143,7 @@ def test_what_is_taken_out_is_never_taken_and_what_needs_it_is_not_run(database:
     assert told(database)["api"] == (JobState.NOT_RUN, "not run (needs storage, which was not run)")
 
 
-def test_a_job_is_found_by_the_beginning_of_its_id_and_by_its_component(database: Database) -> None:
+def test_a_job_is_found_by_its_component_and_by_the_beginning_of_its_id(database: Database) -> None:
     ids = put(database, ["api", "storage"])
     queue = Queue(database)
     assert queue.find(ids["api"][:8]).component == queue.find("api").component == "api"

@@ -59,7 +59,8 @@ os.close(os.open("README.md", os.O_RDONLY))
 
 
 def test_a_module_is_told_by_its_source_and_where_it_was_searched(project: Path) -> None:
-    told = _heard(project, 'sys.path.insert(0, os.getcwd())\nsys.dont_write_bytecode = False\nimport helper\ndel sys.modules["helper"]\nimport helper\n')
+    body = 'sys.path.insert(0, os.getcwd())\nsys.dont_write_bytecode = False\nimport helper\ndel sys.modules["helper"]\nimport helper\n'
+    told = _heard(project, body)
     assert (told["files"], told["importables"], told["folders"]) == (["helper.py"], ["."], [])
 
 
@@ -128,8 +129,10 @@ def test_the_suites_own_reading_is_told_without_pytests(project: Path, tmp_path:
     answer = tmp_path / "scratch" / "answer.json"
     answer.parent.mkdir()
     subprocess.run(
-        [sys.executable, str(WORKERS / "pytest_worker.py"), "--answer", str(answer), "--root", str(project), "--module", "helper.py"]
-        + ["--", "test_it.py"],
+        [
+            *(sys.executable, str(WORKERS / "pytest_worker.py"), "--answer", str(answer), "--root", str(project)),
+            *("--module", "helper.py", "--", "test_it.py"),
+        ],
         cwd=project,
         env={"TMPDIR": str(answer.parent), "PATH": "/usr/bin"},
         capture_output=True,

@@ -137,7 +137,7 @@ class ProcessHost:
         finally:
             watching.cancel()
             _signal_group(process.pid, signal.SIGKILL)  # the leader is not reaped yet, so its number is still its own
-            _kill_marked(mark)
+            _kill_marked(mark, process.pid)
             ending = _reap(process)
         return ending
 
@@ -242,10 +242,13 @@ def _signal_group(pid: int, number: signal.Signals) -> None:
         os.killpg(pid, number)
 
 
-def _kill_marked(mark: str) -> None:
-    """Kill whoever left the group (daemons, new sessions) but inherited the mark; again, until nobody is left."""
+def _kill_marked(mark: str, leader: int) -> None:
+    """Kill whoever left the group (daemons, new sessions) but inherited the mark; again, until nobody is left.
+
+    The leader has its own end: waiting for it here would reap it, and with it what it has used.
+    """
     for _ in range(10):
-        family = [each for each in psutil.process_iter() if _carries(each, mark)]
+        family = [each for each in psutil.process_iter() if each.pid != leader and _carries(each, mark)]
         if not family:
             return
         for each in family:

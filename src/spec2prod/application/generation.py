@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from spec2prod.application.session import Outcomes, Session
 
+SPEC = "spec"
+_WORKER = {"openhands": "agent"}
+
 
 class Generation:
     """One run's generation: what was asked, what came, why not.
@@ -81,32 +84,39 @@ class Generation:
         )
 
     async def _submit_and_collect(self) -> None:
+        for generator in dict.fromkeys(request.generator for request in self.requests):
+            own = [request for request in self.requests if request.generator == generator]
+            await self._ask(generator, [request for request in own if not self._is_recalled(request)])
+
+    async def _ask(self, generator: str, asked: Sequence[TestRequest]) -> None:
+        """Submit tasks to one generator, and take what comes: a module may be asked of each of them."""
         clock, journal = self.session.ports.clock, self.session.ports.journal
         start = clock.elapsed_ms()
-        asked = [request for request in self.requests if not self._is_recalled(request)]
         if not asked:
             return
         step = f"{Stage.GENERATION}:submit:{digest_of(tuple(asked))}"
-        tasks = await self.session.timed(Stage.GENERATION, "openhands_submission", journal.step(step, self._submit, asked))
+        tasks = await self.session.timed(Stage.GENERATION, f"{generator}_submission", journal.step(step, self._submit, list(asked)))
         submitted = clock.elapsed_ms()
-        self.submission_ms = submitted - start
+        self.submission_ms += submitted - start
         self.session.tell("agent", Stage.GENERATION, f"asked for tests of {', '.join(tasks)}")
         try:
             async with asyncio.TaskGroup() as group:
-                for request in self._in_order_of_arrival(tasks):
+                for request in self._in_order_of_arrival(asked, tasks):
                     group.create_task(self._collect(request, tasks[request.module]))
         finally:
-            self.collection_ms = clock.elapsed_ms() - submitted
+            self.collection_ms += clock.elapsed_ms() - submitted
 
     def _is_recalled(self, request: TestRequest) -> bool:
         """Take what an earlier run's agent brought for the same task: it is not paid again. Another attempt's is the journal's to tell."""
         session = self.session
+        if request.generator == SPEC:  # it follows from the files alone, and costs nothing
+            return False
         question = session.recall.agent_question(request, session.component, session.ports.tree)
         kept = session.recall.look_up(question, session.ports.tree, str(Stage.GENERATION))
-        if kept is None or kept.outcome is None or not (run := session.recall.origin(kept)):
+        if kept is None or kept.outcome is None:
             self._questions[request.module] = question
             return False
-        told = f"from the cache: asked in the run {run}"
+        told = f"from the cache: asked in the run {kept.run_id}"
         self._arrive(replace(kept.outcome, reason=told, llm_calls=0, input_tokens=0, output_tokens=0, cost_usd=0.0, wall_ms=0.0))
         return True
 
@@ -128,12 +138,12 @@ class Generation:
         self._live.update(tasks.values())
         return tasks
 
-    def _in_order_of_arrival(self, tasks: Mapping[str, str]) -> list[TestRequest]:
+    def _in_order_of_arrival(self, asked: Sequence[TestRequest], tasks: Mapping[str, str]) -> list[TestRequest]:
         """Return the requests, those first that an earlier attempt saw answered, as they came: judging depends on the order."""
         ended_at = self.session.ports.journal.ended_at
-        ended = {each.module: ended_at(_step_of(each, tasks[each.module])) for each in self.requests if each.module in tasks}
+        ended = {each.module: ended_at(_step_of(each, tasks[each.module])) for each in asked if each.module in tasks}
         return sorted(
-            (each for each in self.requests if each.module in tasks),
+            (each for each in asked if each.module in tasks),
             key=lambda each: (ended[each.module] is None, ended[each.module] or 0.0),
         )
 
@@ -145,11 +155,12 @@ class Generation:
 
     async def _collect(self, request: TestRequest, task_id: str) -> None:
         step = self.session.ports.journal.step(_step_of(request, task_id), self._outcome, request, task_id)
-        outcome = await self.session.timed(Stage.GENERATION, f"agent:{request.module}", step)
+        outcome = await self.session.timed(Stage.GENERATION, f"{_WORKER.get(request.generator, request.generator)}:{request.module}", step)
         if outcome.resumable:
             # A pause is no end: `spec2prod extend` may have gone on with it since it was recorded. Asking costs nothing.
             outcome = await self._outcome(request, task_id)
-        self._remember(outcome)
+        if request.generator != SPEC:
+            self._remember(outcome)
         self._arrive(outcome)
 
     def _verdict(self) -> Verdict:
@@ -169,29 +180,48 @@ def _step_of(request: TestRequest, task_id: str) -> str:
 
 
 def requests_for(session: Session) -> tuple[TestRequest, ...]:
+    """Ask each generator for what it can write; every task has a test file of its own."""
+    files, asked = set(session.ports.tree.list_files()), session.plan.generators
+    examples = _of_examples(session, files) if SPEC in asked else []
+    others = [each for generator in asked if generator != SPEC for each in _below_the_goal(session, generator, files)]
+    return (*examples, *others)
+
+
+def _of_examples(session: Session, files: set[str]) -> list[TestRequest]:
+    """Ask for a test of each module of which the specification gives examples that no test uses, whatever is covered."""
+    component = session.component
+    unused = {each.module for each in session.examples.unused}
+    return [_request(session, module, SPEC, files) for module in component.modules if component.dotted(module) in unused]
+
+
+def _below_the_goal(session: Session, generator: str, files: set[str]) -> list[TestRequest]:
     """Ask for tests of each module below the goal; with no tests at all, of each module that has something to test."""
     component, suite, tree = session.component, session.suite, session.ports.tree
-    files = set(tree.list_files())
     requests: list[TestRequest] = []
     for module in component.modules:
         measured = module in suite.statements
         wanted = suite.percent(module) < session.plan.coverage_goal if measured else _has_code(tree.read(module) or "")
         if not wanted:
             continue
-        test_file = new_test_file(component, module, files)
-        files.add(test_file)
-        requests.append(
-            TestRequest(
-                module=module,
-                dotted=component.dotted(module),
-                test_file=test_file,
-                specification=render_spec(session.plan.specification),
-                uncovered=suite.missing(module),
-                existing_tests=component.tests,
-                coverage_goal=session.plan.coverage_goal,
-            )
-        )
-    return tuple(requests)
+        requests.append(_request(session, module, generator, files))
+    return requests
+
+
+def _request(session: Session, module: str, generator: str, files: set[str]) -> TestRequest:
+    """Return a module's task; its test file's name is taken from then on."""
+    component, suite = session.component, session.suite
+    test_file = new_test_file(component, module, files)
+    files.add(test_file)
+    return TestRequest(
+        module=module,
+        dotted=component.dotted(module),
+        test_file=test_file,
+        specification=render_spec(session.plan.specification),
+        uncovered=suite.missing(module),
+        existing_tests=component.tests,
+        coverage_goal=session.plan.coverage_goal,
+        generator=generator,
+    )
 
 
 def _has_code(text: str) -> bool:

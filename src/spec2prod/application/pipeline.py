@@ -117,6 +117,8 @@ class Climb:
             cache_hits=session.recall.hits,
             cache_misses=session.recall.misses,
             cpu_slots=self.ports.cpu_slots,
+            matrix=session.matrix,
+            examples=session.examples,
         )
 
     async def _ask_again_what_changed(self) -> None:

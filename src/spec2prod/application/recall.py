@@ -58,10 +58,6 @@ class Recall:
             self.hits += 1
         return kept
 
-    def origin(self, kept: Kept) -> str:
-        """Return which other run measured it; empty where it was an earlier attempt of this one."""
-        return "" if kept.run_id == self._run_id else kept.run_id
-
     def keep(self, question: Question | None, kept: Kept, tree: Tree, trace: Mapping[str, str] | None = None) -> None:
         """Keep an answer for later runs; `trace` is what its process was seen to read."""
         if question is None or self._memory is None:
@@ -87,10 +83,12 @@ class Recall:
         if self._memory is None:
             return None
         try:
-            return self._memory.cache.find(question, tree)
+            kept = self._memory.cache.find(question, tree)
         except StoreError as error:
             self._forget(error)
             return None
+        # What an earlier attempt of this very run has measured is the journal's to tell: `retry` makes it forget.
+        return None if kept is None or kept.run_id == self._run_id else kept
 
     def _forget(self, error: StoreError) -> None:
         """Go on without a memory."""

@@ -17,12 +17,15 @@ from spec2prod.application.scheduling import waiting_noted
 from spec2prod.domain.candidate import TaskOutcome
 from spec2prod.domain.command import Command, Completed, Mended
 from spec2prod.domain.component import Component
+from spec2prod.domain.example_places import Given, given
 from spec2prod.domain.failing_fast import Risk, ends_the_run, riskiest_first
-from spec2prod.domain.flaky import OPEN, Standing
+from spec2prod.domain.flaky import OPEN, PASS_RATE, Standing
 from spec2prod.domain.plan import Mode, Plan, Stage
 from spec2prod.domain.question import Kept, Question
 from spec2prod.domain.suite import EMPTY_SUITE, SuiteReport
 from spec2prod.domain.timeline import Span
+from spec2prod.domain.trace import REQUIREMENTS, Matrix, trace
+from spec2prod.domain.trace import answer as traced
 from spec2prod.domain.verdict import Answer, Evidence, Judgement, Measurement, Rule, Unanswered, Verdict, judge
 
 type Outcomes = asyncio.Queue[TaskOutcome | None]
@@ -139,7 +142,9 @@ class Session:
             completed = await journal.step(step, measured.guarding(self.ports.host.run), command)
         except ChangedMeanwhileError as changed:
             completed = changed.completed
-        return completed, self.ports.clock.now() if before is None else datetime.fromtimestamp(before, tz=UTC).isoformat(timespec="milliseconds")
+        if before is None:
+            return completed, self.ports.clock.now()
+        return completed, datetime.fromtimestamp(before, tz=UTC).isoformat(timespec="milliseconds")
 
     async def ask(self, stage: Stage, *gates: Gate) -> None:
         """Make sure that there is evidence for the tree as it is; ask only where there is none. Several gates share one process.
@@ -205,7 +210,8 @@ class Session:
     def names(self, stage: Stage) -> tuple[str, ...]:
         """Return the gates that a stage answers: testing those of the suite and those placed there, refactoring all others."""
         gates = self.ports.gates.values()
-        return tuple(name for gate in gates if (stage is Stage.TESTING) == self._in_testing(gate) for name in gate.measures)
+        traced = (REQUIREMENTS,) if stage is Stage.TESTING else ()
+        return (*(name for gate in gates if (stage is Stage.TESTING) == self._in_testing(gate) for name in gate.measures), *traced)
 
     def _in_testing(self, gate: Gate) -> bool:
         return gate.name == self.ports.suite.name or (isinstance(gate, Placed) and gate.stage is Stage.TESTING)
@@ -228,11 +234,11 @@ class Session:
         return missed
 
     def _take_kept(self, gate: Gate, kept: Kept) -> None:
-        digest, run = self.ports.tree.digest(self.scope(gate, self.component)), self.recall.origin(kept)
+        digest = self.ports.tree.digest(self.scope(gate, self.component))
         for answer in kept.answers:
             told = gate.compared(answer) if isinstance(gate, Comparing) else answer
             self.evidence[answer.gate] = Evidence(
-                answer=told, digest=digest, measured_at=kept.measured_at, tool=kept.tool, from_cache=run
+                answer=told, digest=digest, measured_at=kept.measured_at, tool=kept.tool, from_cache=kept.run_id
             )
         if kept.suite is not None:
             self.suite, self.standings = kept.suite, dict(kept.standings)
@@ -381,12 +387,40 @@ class Session:
         `as_measured` tells what each gate said of the tree that it was asked about, also where that has changed since.
         """
         fresh = {name for gate in self.ports.gates.values() if as_measured or self.is_fresh(gate) for name in gate.measures}
+        evidence = self.evidence
+        if PASS_RATE in fresh:
+            fresh, evidence = {*fresh, REQUIREMENTS}, self.evidence | self._traced()
         today = date.fromisoformat(self.ports.clock.now()[: len("2026-01-01")])
         return tuple(
-            judge(rule, self.evidence.get(rule.gate) if rule.gate in fresh else None, waivers=self.plan.waivers, today=today)
+            judge(rule, evidence.get(rule.gate) if rule.gate in fresh else None, waivers=self.plan.waivers, today=today)
             for rule in (self.plan.rules if rules is None else rules)
             if rule.gate in stage_gates
         )
+
+    @property
+    def matrix(self) -> Matrix:
+        """Return which requirement is shown by which test of the newest run of the suite."""
+        flaky = [node_id for node_id, standing in self.standings.items() if standing is Standing.FLAKY]
+        return trace(self.plan.specification, self.suite, flaky=flaky)
+
+    @property
+    def examples(self) -> Given:
+        """Return what the specification gives as examples, beside the component and its tests as they are."""
+        component, read = self.component, self.ports.tree.read
+        return given(
+            self.plan.specification,
+            lambda: {component.dotted(module): read(module) or "" for module in component.modules},
+            lambda: [read(path) or "" for path in component.tests],
+        )
+
+    def _traced(self) -> dict[str, Evidence]:
+        """Return the requirements' evidence: it follows from the suite's own and the specification, and needs no question."""
+        suite = self.evidence.get(PASS_RATE)
+        if suite is None:
+            return {}
+        told = suite.answer
+        shown = traced(self.matrix) if isinstance(told, Measurement) else dataclasses.replace(told, gate=REQUIREMENTS)
+        return {REQUIREMENTS: dataclasses.replace(suite, answer=shown)}
 
     def _unsettled(self, gate: Gate) -> None:
         digest = self.ports.tree.digest(self.scope(gate, self.component))

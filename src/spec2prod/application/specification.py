@@ -37,6 +37,7 @@ class Promotion:
     staging_rules: tuple[Rule, ...] = ()
     left_out: tuple[str, ...] = ()
     fail_fast: bool = False
+    generators: tuple[str, ...] = ("openhands",)
 
 
 def plan_promotion(asked: Promotion, component: Component, specification: Specification, rules: Sequence[Rule]) -> Plan:
@@ -68,6 +69,7 @@ def plan_promotion(asked: Promotion, component: Component, specification: Specif
         auto_fix=asked.auto_fix,
         coverage_goal=asked.coverage_goal,
         fail_fast=asked.fail_fast,
+        generators=asked.generators,
         model=asked.model,
         scripted_model=asked.scripted_model,
         waivers=tuple(waiver for waiver in asked.waivers if waiver.covers(waiver.gate, component.name)),

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from spec2prod.adapters import markdown
 from spec2prod.application.specification import Promotion, plan_promotion
+from spec2prod.bootstrap.generators import generators_of
 from spec2prod.bootstrap.place import Place, place_of
 from spec2prod.bootstrap.project import project_root
-from spec2prod.bootstrap.questions import applicable, own_gates, performance_of
+from spec2prod.bootstrap.questions import applicable, asks_requirements, own_gates, performance_of
 from spec2prod.bootstrap.request import Request, target_of
 from spec2prod.config.rules import coverage_goal, left_out, rules_for
 from spec2prod.config.settings import read_settings
@@ -29,14 +30,20 @@ def prepare(request: Request, run_id: str) -> tuple[Plan, Place]:
     specification = markdown.read_spec(request.spec, place.tree.root)
     target = target_of(request.target)
     compared = performance_of(place.tree, place.component, settings)
-    rules = applicable(rules_for(target, settings, specification), asks_performance=compared is not None)
+    asks = {
+        "asks_performance": compared is not None,
+        "asks_requirements": asks_requirements(place.tree, place.component, settings, specification),
+    }
+    rules = applicable(rules_for(target, settings, specification), **asks)
+    generators = generators_of(settings)
     gates = own_gates(settings, place.component.interpreter, rules)
     place = replace(place, own_gates=gates, performance=compared, priority=request.priority)
     asked = Promotion(
         run_id=run_id,
         target=target,
         mode=request.mode,
-        generate=settings.enable_openhands_test_generation,
+        generate=bool(generators),
+        generators=generators,
         generation_required=settings.openhands.required,
         auto_fix=settings.auto_fix_linting,
         coverage_goal=coverage_goal(rules),
@@ -45,7 +52,7 @@ def prepare(request: Request, run_id: str) -> tuple[Plan, Place]:
         waivers=settings.waivers_given(),
         left_out=left_out(target, settings),
         fail_fast=settings.fail_fast,
-        staging_rules=applicable(rules_for(Target.STAGING, settings, specification), asks_performance=compared is not None)
+        staging_rules=applicable(rules_for(Target.STAGING, settings, specification), **asks)
         if target is Target.PRODUCTION
         else (),
     )

@@ -14,6 +14,8 @@ from spec2prod.config.settings import Settings
 from spec2prod.domain.component import Component
 from spec2prod.domain.plan import Stage
 from spec2prod.domain.run import Run
+from spec2prod.domain.specification import Specification
+from spec2prod.domain.trace import REQUIREMENTS, carries_marker
 from spec2prod.domain.verdict import Measurement, Rule, Verdict
 from spec2prod.errors import OutputError, ToolMissingError
 from spec2prod.gates import performance
@@ -34,16 +36,23 @@ def own_gates(settings: Settings, interpreter: Path, rules: Iterable[Rule]) -> t
 
 def performance_of(tree: ProjectTree, component: Component, settings: Settings) -> Performance | None:
     """Return what this run's benchmarks are compared with; None where nobody asks: no benchmark, and no rule of the settings."""
-    stated = any(name.startswith(_stated_names()) for name in settings.origins)
+    stated = any(name.startswith(_stated_names(PERFORMANCE)) for name in settings.origins)
     texts = (tree.read(path) or "" for path in component.tests)
     if not stated and not performance.has_benchmarks(texts):
         return None
     return Performance(earlier=performance.earlier(_read(_kept(component))))
 
 
-def applicable(rules: Sequence[Rule], *, asks_performance: bool) -> tuple[Rule, ...]:
-    """Return the rules without the one on performance, where the component has nothing to measure it by."""
-    return tuple(rule for rule in rules if rule.gate != PERFORMANCE or asks_performance)
+def asks_requirements(tree: ProjectTree, component: Component, settings: Settings, specification: Specification) -> bool:
+    """Whether requirements are to be traced: the specification states IDs or priorities, a test carries a marker, or a setting says so."""
+    stated = any(name.startswith(_stated_names(REQUIREMENTS)) for name in settings.origins)
+    return stated or specification.states_ids or any(carries_marker(tree.read(path) or "") for path in component.tests)
+
+
+def applicable(rules: Sequence[Rule], *, asks_performance: bool, asks_requirements: bool = True) -> tuple[Rule, ...]:
+    """Return the rules without those that have nothing to go by: no benchmark, nothing that names a requirement."""
+    left = {*([] if asks_performance else [PERFORMANCE]), *([] if asks_requirements else [REQUIREMENTS])}
+    return tuple(rule for rule in rules if rule.gate not in left)
 
 
 def keep_figures(run: Run) -> str:
@@ -89,8 +98,8 @@ def _loaded(name: str) -> GuardedGate:
     return GuardedGate(inner=made, name=name)  # type: ignore[arg-type]  # the guard tells whatever else it lacks
 
 
-def _stated_names() -> tuple[str, ...]:
-    return tuple(f"rules.{target}.{PERFORMANCE}" for target in ("development", "staging", "production"))
+def _stated_names(gate: str) -> tuple[str, ...]:
+    return tuple(f"rules.{target}.{gate}" for target in ("development", "staging", "production"))
 
 
 def _kept(component: Component) -> Path:

@@ -132,7 +132,7 @@ def _sandbox() -> Row:
 
 async def _agent(settings: Settings, host: ProcessHost, *, call: bool) -> tuple[Row, ...]:
     """Look at the agent server and its model; they are required only where every run asks for tests."""
-    required = settings.enable_openhands_test_generation
+    required = settings.enable_openhands_test_generation or "openhands" in settings.generators
     options = agent_options(settings)
     rows = [await _server(settings, host, required=required), *_model(settings, options, required=required)]
     if options.base_url:

@@ -19,6 +19,7 @@ from spec2prod.application.ports import Event, TestWriter
 from spec2prod.bootstrap.agent import Nobody, ready_writer
 from spec2prod.bootstrap.assembly import ports_of
 from spec2prod.bootstrap.durable import Keeper, inputs_of, open_keeper
+from spec2prod.bootstrap.generators import OPENHANDS, writers_of
 from spec2prod.bootstrap.listening import is_listening, told_to
 from spec2prod.bootstrap.memory import memory_of, refuse_unknown_names, settle
 from spec2prod.bootstrap.place import Place
@@ -107,7 +108,9 @@ async def _kept(request: Request, keeper: Keeper, clock: SystemClock, started_at
 
 async def _run(plan: Plan, place: Place, clock: SystemClock, calling: Calling, keeper: Keeper) -> Run:
     prelude = [Span(name=Stage.SPECIFICATION, start_ms=0.0, end_ms=clock.elapsed_ms())]
-    agent = calling.writer or (ready_writer(place, plan.mode, keeper.breakers()) if plan.generate else Nobody())
+    asks_agent = plan.generate and OPENHANDS in plan.generators
+    agent = calling.writer or (ready_writer(place, plan.mode, keeper.breakers()) if asks_agent else Nobody())
+    agent = writers_of(plan, place, agent)
     history = history_of(keeper.database, plan.component.name)
     secret = keeper.run.secret if keeper.run else ""
     memory = memory_of(place, keeper.database)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from spec2prod.domain.fleet import Crew, Job
 
 _EPILOG = """\
-JOB is a job's ID, its beginning, or the component's name while it waits or runs.
+JOB is the component's name while it waits or runs, or the beginning of a job's ID.
 
 examples:
   spec2prod queue

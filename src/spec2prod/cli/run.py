@@ -46,6 +46,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: a
     )
     batch.add_batch_arguments(parser)
     add_run_arguments(parser, required=False)
+    parser.add_argument("--new", action="store_true", help="start afresh, also where an interrupted run could be gone on with")
+    parser.add_argument("--no-wait", action="store_true", help="refuse where another run of it is going on; else it is waited for")
     parser.set_defaults(command=run)
 
 
@@ -63,13 +65,19 @@ def add_run_arguments(parser: argparse.ArgumentParser, *, required: bool = True)
     parser.add_argument("--output", metavar="FILE", help="the report (default: workflow_report_<component>.json)")
     add_override_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print the report on stdout, and everything else on stderr")
-    parser.add_argument("--new", action="store_true", help="start afresh, also where an interrupted run could be gone on with")
-    parser.add_argument("--no-wait", action="store_true", help="refuse where another run of the component is going on; else it is waited for")
 
 
 def add_override_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags that stand in for settings: `plan` and `config show` take them too."""
     parser.add_argument("--enable-openhands", action="store_true", help="have the OpenHands agent write missing tests")
+    parser.add_argument(
+        "--generator",
+        action="append",
+        default=[],
+        choices=("spec", "openhands", "pynguin"),
+        help="who writes missing tests; may be given several times. spec turns the specification's examples into tests, without a model "
+        "or a key, and takes part wherever anybody is asked; openhands is the agent, as --enable-openhands",
+    )
     parser.add_argument("--coverage-threshold", type=float, metavar="PERCENT", help="override the coverage rule of this run")
     parser.add_argument("--timeout-seconds", type=float, metavar="S", help="time limit of one module's agent task (default: 300)")
     ending = parser.add_mutually_exclusive_group()
@@ -91,6 +99,8 @@ def overrides(args: argparse.Namespace) -> dict[str, object]:
     given: dict[str, object] = {}
     if args.enable_openhands:
         given["enable_openhands_test_generation"] = True
+    if args.generator:
+        given["generators"] = args.generator
     if args.coverage_threshold is not None:
         given["coverage_threshold"] = args.coverage_threshold
     if args.timeout_seconds is not None:

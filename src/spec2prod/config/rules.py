@@ -21,7 +21,7 @@ COVERAGE = "test_coverage"
 SECURITY = "security"  # not waivable unless the settings say so, even where it is optional
 _LEAST_GOAL = 80.0  # percent
 
-_AT_LEAST = frozenset({"percent", "readme"})  # every other figure counts what is wrong
+_AT_LEAST = frozenset({"percent", "p0_percent", "p1_percent", "readme"})  # every other figure counts what is wrong
 
 
 def _default(gate: str, *, required: bool = True, **limits: float) -> Rule:
@@ -43,6 +43,7 @@ DEFAULTS: Mapping[Target, tuple[Rule, ...]] = {
         _default("type_checking", required=False, errors=0),
         _default("security", required=False, critical=0, high=0, medium=5),
         _default("flaky_tests", required=False, flaky=0),
+        _default("requirements", required=False, p0_percent=100),
     ),
     Target.STAGING: (
         _default("test_pass_rate", percent=100),
@@ -51,6 +52,7 @@ DEFAULTS: Mapping[Target, tuple[Rule, ...]] = {
         _default("type_checking", errors=0),
         _default("security", critical=0, high=0, medium=5),
         _default("flaky_tests", flaky=0),
+        _default("requirements", p0_percent=100),
         _VULNERABILITIES,
         _COMPLEXITY,
         _default("performance", required=False, response_ms=5000, memory_mb=512, slower_percent=10),
@@ -62,6 +64,7 @@ DEFAULTS: Mapping[Target, tuple[Rule, ...]] = {
         _default("type_checking", errors=0),
         _default("security", critical=0, high=0, medium=5),
         _default("flaky_tests", flaky=0),
+        _default("requirements", p0_percent=100, p1_percent=90, percent=80),
         _VULNERABILITIES,
         _COMPLEXITY,
         _default("performance", response_ms=5000, memory_mb=512, slower_percent=10),

@@ -110,6 +110,14 @@ class ComplexityRule(GateRule):
     complexity: Count | None = Field(default=None, description="cyclomatic complexity of a function at most")
 
 
+class RequirementsRule(GateRule):
+    """A rule on the share of the specification's requirements that are traced to passing tests: at least."""
+
+    p0_percent: Percent | None = Field(default=None, description="of priority P0 at least, in percent")
+    p1_percent: Percent | None = Field(default=None, description="of priority P1 at least, in percent")
+    percent: Percent | None = Field(default=None, description="of all at least, in percent")
+
+
 class OwnRule(GateRule):
     """A rule on a gate of the project's own: its figure, at most (at least where the gate says that more is better)."""
 
@@ -164,6 +172,7 @@ class TargetRules(Part):
     performance: PerformanceRule = PerformanceRule()
     documentation: DocumentationRule = DocumentationRule()
     complexity: ComplexityRule = ComplexityRule()
+    requirements: RequirementsRule = RequirementsRule()
 
     @property
     def own(self) -> dict[str, OwnRule]:
@@ -249,6 +258,11 @@ class Table(Part):
         default=2.0, description="longest pause between two looks at an agent's task, in seconds"
     )
     enable_openhands_test_generation: bool = Field(default=False, description="whether the agent writes missing tests in every run")
+    generators: Annotated[tuple[Literal["spec", "openhands", "pynguin"], ...], Field(strict=False)] = Field(
+        default=(),
+        description="who writes missing tests in every run: `spec` turns the specification's examples into tests, without a model, and "
+        "takes part wherever anybody does; `openhands` is the agent",
+    )
     database_url: DatabaseUrl | None = Field(
         default=None,
         description="where runs, answers and jobs are kept: `postgresql://…`, `sqlite:///path`, or `none` for nowhere; "

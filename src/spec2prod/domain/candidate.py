@@ -11,7 +11,7 @@ class TestRequest:
     """One module's task for the agent.
 
     `module` and `test_file` are relative POSIX paths; `test_file` does not exist yet, and is the only file that
-    is taken from the agent. `uncovered` are 1-based lines of the module, empty where nothing was measured.
+    is taken from the agent. `generator` says who is asked. `uncovered` are 1-based lines of the module, empty where nothing was measured.
     """
 
     __test__ = False  # its name starts with Test; pytest must not collect it
@@ -24,6 +24,7 @@ class TestRequest:
     existing_tests: tuple[str, ...] = ()
     coverage_goal: float = 80.0
     attempt: int = 1
+    generator: str = "openhands"
 
 
 class TaskStatus(StrEnum):

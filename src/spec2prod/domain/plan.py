@@ -45,6 +45,8 @@ class Plan:
     `coverage_goal` (percent) is what generation aims at: the strictest coverage rule in force, at least 80.
     `auto_fix` lets the linter mend what it can safely mend in the component's own files.
 
+    `generators` names who writes tests where `generate` says that somebody does: spec, openhands.
+
     `left_out` names the optional gates that the settings do not ask, a clause each.
 
     `rules` are those of the whole climb; a climb to production releases to staging under `staging_rules`, as a climb that
@@ -68,3 +70,4 @@ class Plan:
     fail_fast: bool = False
     model: str = ""
     scripted_model: bool = False
+    generators: tuple[str, ...] = ("openhands",)

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 from spec2prod.domain.candidate import Candidate, TaskOutcome, TestRequest, is_scripted
 from spec2prod.domain.command import Completed
+from spec2prod.domain.example_places import Given
 from spec2prod.domain.plan import Mode, Plan, Stage
 from spec2prod.domain.schedule_measured import MeasuredSchedule, measured_schedule
 from spec2prod.domain.timeline import Span, savings_ms
+from spec2prod.domain.trace import Matrix
 from spec2prod.domain.verdict import Judgement, Verdict
 from spec2prod.errors import ExitCode, Spec2prodError
 
@@ -56,7 +58,8 @@ class Run:
     `attempt` counts the processes that have worked on it; `resumed_from` is when the first began (ISO 8601 in UTC), empty where this
     is the first. `processes` are those that this attempt has started, `replayed` the steps that earlier ones had done.
     `cache_hits` counts the questions that earlier runs had answered, `cache_misses` those that were asked.
-    `cpu_slots` is how many processes could run at a time, 0 where that was not limited.
+    `cpu_slots` is how many processes could run at a time, 0 where that was not limited. `matrix` says which requirement is shown by which
+    test, `examples` what the specification gives as examples.
     """
 
     plan: Plan
@@ -81,6 +84,8 @@ class Run:
     cache_hits: int = 0
     cache_misses: int = 0
     cpu_slots: int = 0
+    matrix: Matrix | None = None
+    examples: Given | None = None
 
     @property
     def stage_spans(self) -> tuple[Span, ...]:

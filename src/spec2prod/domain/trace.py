@@ -7,6 +7,7 @@ the text is another, the evidence is stale, and counts for nothing. A flaky test
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,6 +19,10 @@ from spec2prod.domain.verdict import Answer, Finding, Measurement, Severity, Una
 REQUIREMENTS = "requirements"
 """The gate that this matrix answers."""
 
+MARKERS = ("requirement", "req", "verifies_requirement")
+"""The pytest markers by which a test names what it shows; `workers/spec2prod_requirements.py` collects them."""
+
+_MARKED = re.compile(rf"\bmark\s*\.\s*(?:{'|'.join(MARKERS)})\b")
 _PASSED, _RED = "passed", frozenset({"failed", "error"})
 _NOT_JUDGED = "its tests were not judged against mutants"
 _NO_KILL = "no test of it fails for any change of the code that it runs"
@@ -131,6 +136,11 @@ def trace(
         orphans=tuple(case.node_id for case in suite.cases if "::" in case.node_id and not case.requirements),
         is_judged=kills is not None,
     )
+
+
+def carries_marker(text: str) -> bool:
+    """Whether a test file's text uses one of the markers."""
+    return _MARKED.search(text) is not None
 
 
 def _claimed(cases: Iterable[CaseResult]) -> dict[str, list[CaseResult]]:

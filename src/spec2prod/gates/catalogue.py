@@ -39,6 +39,15 @@ CATALOGUE = (
         fix="Take out what differs from run to run: time, order, chance, the network, what other tests leave behind.",
     ),
     Question(
+        name="requirements",
+        measures=("requirements",),
+        values=("p0_percent", "p1_percent", "percent"),
+        sentence="Which share of the specification's requirements is traced to a passing test that names it? "
+        "Asked where the specification states IDs or priorities, or a test carries a marker.",
+        tool="the markers of the tests, in the run that answers the tests",
+        fix='Mark the test that shows a requirement: @pytest.mark.requirement("REQ-1"). `spec2prod trace` prints the matrix.',
+    ),
+    Question(
         name="performance",
         measures=("performance",),
         values=("response_ms", "memory_mb", "slower_percent"),

@@ -138,7 +138,7 @@ def _full(run: Run) -> document.FullRun:
 def generation(run: Run) -> document.Generation:
     """Tell what was asked, what came, and why not: a module that was asked about is in `tasks` or in `unanswered`."""
     result = next((each for each in run.stages if each.stage is Stage.GENERATION), None)
-    answered = {each.module for each in run.outcomes}
+    answered = {each.test_file for each in run.outcomes}
     asked = tuple(dict.fromkeys([*(request.module for request in run.requests), *(each.module for each in run.outcomes)]))
     why = "; ".join(result.errors) if result and result.errors else run.not_run.get(Stage.GENERATION, "nothing came back")
     return document.Generation(
@@ -147,7 +147,7 @@ def generation(run: Run) -> document.Generation:
         scripted_model=run.scripted_model,
         asked=asked,
         tasks=tuple(document.Task.model_validate(each) for each in run.outcomes),
-        unanswered={module: why for module in asked if module not in answered},
+        unanswered={each.module: why for each in run.requests if each.test_file not in answered},
         submission_ms=run.submission_ms,
         collection_ms=run.collection_ms,
     )

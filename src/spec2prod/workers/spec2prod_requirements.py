@@ -1,7 +1,7 @@
 """A pytest plugin: tests say which requirement they show, and every report of theirs repeats it.
 
     @pytest.mark.requirement("REQ-1")
-    @pytest.mark.req(id="REQ-1", text="1f0c9a2b3d4e")
+    @pytest.mark.req(id="REQ-1", text="1f0c.9a2b.3d4e")
     @pytest.mark.verifies_requirement("REQ-1", "REQ-2")
 
 What is said goes into the test's `user_properties`: pytest writes them to JUnit as `<property name="requirement_id">`, and
@@ -54,7 +54,7 @@ def claims(item: pytest.Item) -> Iterator[tuple[str, str]]:
 def names_of(marker: pytest.Mark) -> list[str]:
     """Return the IDs that a marker names: positional ones, and `id=`."""
     given: list[Any] = [*marker.args, marker.kwargs.get("id")]
-    flat = [each for part in given for each in (part if isinstance(part, (list, tuple, set, frozenset)) else [part])]
+    flat = [each for part in given for each in (part if isinstance(part, (list, tuple)) else [part])]
     return [each for each in flat if isinstance(each, str) and 0 < len(each) <= LONGEST and " " not in each]
 
 

@@ -70,18 +70,20 @@ def test_another_question_has_no_answer(database: Database, tree: ProjectTree) -
     assert store.find(replace(_question(tree), component="other"), tree) is None
 
 
-@pytest.mark.parametrize("change", ["changed", "gone", "appeared", "listed", "module"])
-def test_what_was_read_must_be_the_same(database: Database, tree: ProjectTree, change: str) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [("data/n.json", "[2]\n"), ("data/n.json", None), ("data/absent.json", "[]"), ("data/other.txt", ""), ("b.py", "")],
+    ids=["changed", "gone", "appeared", "listed", "importable"],
+)
+def test_what_was_read_must_be_the_same(database: Database, tree: ProjectTree, change: tuple[str, str | None]) -> None:
     store = AnswerStore(database)
     store.keep(_question(tree), _trace(tree), _KEPT, tree)
     assert store.find(_question(tree), tree) == _KEPT
-    {
-        "changed": lambda: (tree.root / "data/n.json").write_text("[2]\n"),
-        "gone": lambda: (tree.root / "data/n.json").unlink(),
-        "appeared": lambda: (tree.root / "data/absent.json").write_text("[]"),
-        "listed": lambda: (tree.root / "data/other.txt").write_text(""),
-        "module": lambda: (tree.root / "b.py").write_text(""),
-    }[change]()
+    path, text = change
+    if text is None:
+        (tree.root / path).unlink()
+    else:
+        (tree.root / path).write_text(text)
     assert store.find(_question(tree), tree) is None
 
 

@@ -70,7 +70,7 @@ def test_4_a_newer_layout_is_refused_by_name(database_place: str) -> None:
     database = open_database(database_place)
     name = database.name
     newer = layout.LAYOUT + 1
-    database.rows(f"UPDATE layout SET version = {newer}" if database.shared else f"PRAGMA user_version = {newer}")
+    database.rows("UPDATE layout SET version = version + 1" if database.shared else f"PRAGMA user_version = {newer:d}")
     database.close()
     with pytest.raises(StoreLayoutError, match=f"has layout {newer}; this spec2prod knows {layout.LAYOUT}") as refused:
         open_database(database_place)
@@ -155,12 +155,12 @@ async def test_11_a_step_that_is_cancelled_leaves_no_process_and_no_record(sqlit
     code = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); time.sleep(600)"
     command = Command(tool="slow", argv=(sys.executable, "-c", code, str(tmp_path)), cwd=tmp_path)
     step = asyncio.create_task(journal_of(sqlite, run).step("x", ProcessHost(grace_s=0.1).run, command))
-    while not (family := _working_in(tmp_path)):
-        await asyncio.sleep(0.01)
+    await asyncio.to_thread(_until, lambda: [each for one in _working_in(tmp_path) for each in one.children()] != [])
+    family = [each for one in _working_in(tmp_path) for each in (one, *one.children())]
     step.cancel()
     with pytest.raises(asyncio.CancelledError):
         await step
-    assert not any(each.is_running() for each in family)
+    assert not [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
     assert Runs(sqlite).steps(run) == 0
 
 
@@ -177,7 +177,8 @@ def test_12_closing_is_quick_and_starts_no_thread(database: Database, begun: Sto
 
 def test_whoever_is_killed_leaves_no_process_and_no_scratch_file(tmp_path: Path) -> None:
     """SIGKILL cannot be caught: the watcher ends what the run has started, also what left its group and its session."""
-    tool = "import os, subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)', sys.argv[1]], start_new_session=True); time.sleep(600)"
+    away = "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)', sys.argv[1]], start_new_session=True)"
+    tool = f"import subprocess, sys, time; {away}; time.sleep(600)"
     code = (
         "import asyncio, sys\nfrom pathlib import Path\nfrom spec2prod.adapters.host import ProcessHost\n"
         "from spec2prod.domain.command import Command\n"
@@ -193,11 +194,8 @@ def test_whoever_is_killed_leaves_no_process_and_no_scratch_file(tmp_path: Path)
 
 
 def _working_in(folder: Path) -> list[psutil.Process]:
-    found = []
-    for each in psutil.process_iter(["cmdline", "status"]):
-        if str(folder) in (each.info["cmdline"] or ())[3:] and each.info["status"] != psutil.STATUS_ZOMBIE:
-            found.append(each)
-    return found
+    found = psutil.process_iter(["cmdline", "status"])
+    return [each for each in found if str(folder) in (each.info["cmdline"] or ())[3:] and each.info["status"] != psutil.STATUS_ZOMBIE]
 
 
 def _until(holds: Callable[[], bool]) -> None:

@@ -117,7 +117,11 @@ class PostgresDatabase:
         number = _number(name)
         # Both halves of a lock's number are unsigned in the view.
         high, low = (number >> 32) & 0xFFFFFFFF, number & 0xFFFFFFFF
-        sql = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = ?::bigint::oid AND objid = ?::bigint::oid AND granted"
+        # The view tells of every database of the server; of which one a lock is, its own column tells.
+        sql = (
+            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = ?::bigint::oid AND objid = ?::bigint::oid AND objsubid = 1 "
+            "AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
         return bool(self.rows(sql, high, low))
 
     def close(self) -> None:
@@ -178,7 +182,7 @@ class PostgresDatabase:
             for statement in (*(each for layout in range(max(found, 1), LAYOUT) for each in MIGRATIONS[layout]), *TABLES):
                 self._run(statement, ())
             self._run("DELETE FROM layout", ())
-            self._run(f"INSERT INTO layout VALUES ({LAYOUT:d})", ())
+            self._run("INSERT INTO layout VALUES (?)", (LAYOUT,))
 
     def _found(self) -> int:
         row = self._connection.execute("SELECT max(version) FROM layout").fetchone()

@@ -60,19 +60,18 @@ class Queue:
                 told[str(job)] = (*told.get(str(job), ()), str(needed))
         return told
 
-    def find(self, beginning: str) -> Job:
-        """Return the job whose ID begins so, or the one open job of the component of that name.
+    def find(self, name: str) -> Job:
+        """Return the one open job of the component of that name, else the job whose ID begins so.
 
         Raises:
             UsageError: where there is none, or several.
         """
-        sql = f"SELECT {ALL} FROM jobs WHERE substr(id, 1, length(?)) = ? LIMIT 2"
-        found = self.database.rows(sql, beginning, beginning) if beginning else []
-        if not found:
-            found = self.database.rows(f"SELECT {ALL} FROM jobs WHERE component = ? AND state IN ('waiting', 'running') LIMIT 2", beginning)
+        found = self.database.rows(f"SELECT {ALL} FROM jobs WHERE component = ? AND state IN ('waiting', 'running') LIMIT 2", name)
+        if not found and name:
+            found = self.database.rows(f"SELECT {ALL} FROM jobs WHERE substr(id, 1, length(?)) = ? LIMIT 2", name, name)
         if len(found) != 1:
-            what = f"several jobs begin with {beginning!r}" if found else f"there is no job {beginning!r}"
-            raise UsageError(what, next_step="spec2prod queue lists them")
+            what = f"several jobs are called {name!r}" if found else f"there is no job {name!r}"
+            raise UsageError(what, next_step="spec2prod queue lists them: name one by its ID")
         return as_job(found[0])
 
     def outcome(self, job: str) -> tuple[str, str]:

@@ -102,8 +102,8 @@ class Runs:
         with self._database.transaction():
             self._bury(run.lock_name, run.id)
             taken = self._database.rows(
-                "UPDATE runs SET state = ?, attempt = attempt + 1, host = ?, pid = ?, root = ?, lock_name = ?, changed_at = ?, exit_code = NULL, "
-                "conclusion = '' WHERE id = ? AND attempt = ? RETURNING attempt",
+                "UPDATE runs SET state = ?, attempt = attempt + 1, host = ?, pid = ?, root = ?, lock_name = ?, changed_at = ?, "
+                "exit_code = NULL, conclusion = '' WHERE id = ? AND attempt = ? RETURNING attempt",
                 *(State.RUNNING, socket.gethostname(), os.getpid(), run.root, run.lock_name, self._database.now(), run.id, run.attempt),
             )
         if not taken:

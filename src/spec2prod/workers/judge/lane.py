@@ -42,7 +42,7 @@ def serve(channel: Channel, setting: dict[str, Any], modules: dict[str, Module],
     preloaded = sorted(modules[os.path.realpath(each.__file__ or "")].file for each in imported(modules))
     if setting["mutant"]:
         change_source(*found(modules, setting["mutant"]))
-    watch = Watch([os.path.join(setting["scratch"], "tmp")])
+    watch = Watch([os.path.join(setting["scratch"], "tmp")], setting["root"], modules)
     watch.install()
     before, lines, begun = State([], []), lines_of(modules), time.perf_counter()
     lines.start()
@@ -56,7 +56,7 @@ def serve(channel: Channel, setting: dict[str, Any], modules: dict[str, Module],
     finally:
         lines.stop()
     runner = Runner(collected, modules, watch)
-    is_alone = is_threaded()
+    is_alone = setting["alone"] or is_threaded()
     collecting.settle()
     evidence = [*watch.found, *(each for each in before.differences() if each["kind"] not in {"sys.path", "environment"})]
     told = {"preloaded": preloaded, "threads": is_alone, "evidence": evidence, "import_lines": lines.answer()["lines"]}
@@ -161,9 +161,12 @@ def redirect(errors: str) -> None:
             os.close(descriptor)
 
 
-def begin(channel: socket.socket, setting: dict[str, Any], modules: dict[str, Module], descriptor: int | None, parent: int) -> None:
-    """Be a lane in a freshly forked process."""
-    os.setsid()
+def begin(
+    channel: socket.socket, setting: dict[str, Any], modules: dict[str, Module], descriptor: int | None, parent: int, *, session: bool = True
+) -> None:
+    """Be a lane in a fresh process; it leads a session of its own."""
+    if session:
+        os.setsid()
     family.die_with_parent(parent)
     os.makedirs(setting["scratch"], exist_ok=True)
     redirect(os.path.join(setting["scratch"], "errors"))

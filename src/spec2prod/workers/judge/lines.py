@@ -44,6 +44,7 @@ class Lines:
         told.register_callback(TOOL, told.events.LINE, self._line)
         told.register_callback(TOOL, told.events.BRANCH, self._branch)
         told.set_events(TOOL, told.events.PY_START)
+        told.restart_events()  # what an earlier collector silenced stays silent beyond the end of its tool: a function used at import would be lost
 
     def _stop_monitoring(self) -> None:
         told = sys.monitoring

@@ -6,9 +6,12 @@ It imports nothing of the judged project, not even pytest: what judged code may 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import selectors
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -64,8 +67,10 @@ class Judge:
         self.clean_s: dict[str, float] = {}
         self._selector = selectors.DefaultSelector()
         self._started = 0
+        self._processes: list[subprocess.Popen[bytes]] = []
         family.adopt_orphans()
-        self._base_pid, self._base = self._start_base()
+        self.forks = hasattr(os, "fork") and request.get("fork", True)
+        self._base_pid, self._base = self._start_base() if self.forks else (0, None)
 
     def run(self) -> None:
         """Go on until nothing is left to do."""
@@ -96,7 +101,7 @@ class Judge:
 
     # --- lanes -----------------------------------------------------------------------------------------------------
 
-    def _start_base(self) -> tuple[int, Channel]:
+    def _start_base(self) -> tuple[int, Channel | None]:
         ours, theirs = socket.socketpair()
         errors = os.path.join(self.scratch, "base-errors")
         me = os.getpid()
@@ -126,16 +131,28 @@ class Judge:
         lane = Lane(key=key, channel=Channel(ours), scratch=scratch, deadline=time.monotonic() + self.limits.collect_s)
         setting = self._setting(key, scratch)
         if job is None:
-            self._base.send(setting, theirs.fileno())
+            self._spawn(setting, theirs.fileno())
         else:
             lane.direct, lane.job, setting["job"] = True, job, job.told(self._started)
             lane.pipe, write = os.pipe()
             self._selector.register(lane.pipe, selectors.EVENT_READ, lambda: self._on_pipe(lane))
-            self._base.send(setting, theirs.fileno(), write)
+            self._spawn(setting, theirs.fileno(), write)
             os.close(write)
         theirs.close()
         self._selector.register(ours, selectors.EVENT_READ, lambda: self._on_lane(lane))
         self.lanes.append(lane)
+
+    def _spawn(self, setting: dict[str, Any], *descriptors: int) -> None:
+        """Have the base fork the lane; where nothing forks, start an interpreter of its own for it."""
+        if self._base is not None:
+            self._base.send(setting, *descriptors)
+            return
+        argv = [sys.executable, str(Path(__file__).resolve().parent), "--lane", *map(str, descriptors)]
+        started = subprocess.Popen(argv, stdin=subprocess.PIPE, pass_fds=descriptors, start_new_session=True)
+        if started.stdin is not None:
+            with started.stdin, contextlib.suppress(BrokenPipeError):
+                started.stdin.write(json.dumps({**setting, "modules": {path: each.file for path, each in self.modules.items()}}).encode())
+        self._processes.append(started)
 
     def _setting(self, key: Key, scratch: str) -> dict[str, Any]:
         limits = self.limits
@@ -150,6 +167,7 @@ class Judge:
             "file_mb": limits.file_mb,
             "cpu_s": int(limits.test_s * 50) + 60,
             "most_cases": limits.most_cases,
+            "alone": not self.forks,
         }
 
     def _is_busy(self, lane: Lane) -> bool:
@@ -218,9 +236,7 @@ class Judge:
             self._keep_time(lane)
 
     def _on_base(self) -> None:
-        messages, gone = self._base.arrived()
-        del messages
-        if gone:
+        if self._base is not None and self._base.arrived()[1]:
             raise JudgeError("pytest could not be made ready: " + self._words(os.path.join(self.scratch, "base-errors")))
 
     def _on_lane(self, lane: Lane) -> None:
@@ -239,8 +255,8 @@ class Judge:
             self._on_pipe_time(lane)
             self.on_collected(lane.key, message)
         elif kind == "refused":
-            self._forget(lane)
-            self.on_refused(lane.key, message["reason"])
+            self._end_lane(lane)
+            self._lost(lane, message["reason"])
         elif kind == "started":
             lane.child = message["pid"]
             if lane.job is not None and lane.job.verdict:
@@ -345,27 +361,32 @@ class Judge:
 
     def _lane_died(self, lane: Lane) -> None:
         """Take the end of a lane; a job that it had ends with it."""
-        self._end_lane(lane)
+        left = self._end_lane(lane)
         if lane.job is not None and lane.collected:
-            lane.job.exit = lane.job.exit if lane.job.exit is not None else (0 if lane.direct else -9)
+            lane.job.left = left if lane.direct else lane.job.left
             self._finish(lane)
         elif not lane.collected:
             self._lost(lane, "the process ended while it collected: " + self._words(os.path.join(lane.scratch, "errors")))
 
     def _lost(self, lane: Lane, reason: str) -> None:
-        lane.job, job = None, lane.job
+        """Tell that a lane never collected; a job that it was started for goes back to the others of its key."""
+        if lane.job is not None:
+            self.queue.append(lane.job)
+            lane.job = None
         self._close_pipe(lane)
         self.on_refused(lane.key, reason)
-        del job
 
-    def _end_lane(self, lane: Lane) -> None:
+    def _end_lane(self, lane: Lane) -> list[str]:
+        """Kill a lane and all below it; return the names of what outlived it."""
         for pid in (lane.child, lane.pid):
             if pid:
                 for each in family.descendants(pid):
                     family.kill(each)
                 family.kill_group(pid)
         self._forget(lane)
-        family.end_orphans(frozenset({self._base_pid}))
+        for process in self._processes:
+            process.poll()
+        return family.end_orphans(frozenset({self._base_pid, *(each.pid for each in self._processes if each.returncode is None)}))
 
     def _forget(self, lane: Lane) -> None:
         if lane in self.lanes:
@@ -383,8 +404,9 @@ class Judge:
     def _close(self) -> None:
         for lane in list(self.lanes):
             self._end_lane(lane)
-        self._base.close()
-        family.kill_group(self._base_pid)
+        if self._base is not None:
+            self._base.close()
+            family.kill_group(self._base_pid)
         family.end_orphans()
         self._selector.close()
 

@@ -132,9 +132,11 @@ class Measurement(Judge):
             outcome = "timeout" if "longer than" in reason else "crash"
             for test in [test for job in pending for test in job.tests]:
                 self.tell({"event": "kill", "mutant": mutant, "test": test, "outcome": outcome, "message": reason[-500:]})
-        elif group != TOGETHER:
+        elif group != TOGETHER and key not in self._known:
             self._clean.discard(group)
             self.tell({"event": "refused", "group": group, "reason": reason})
+        for job in [] if mutant else pending:
+            self._not_begun(job, job.tests, reason)
 
     def on_ended(self, job: Job) -> None:
         """Tell what each test did, and plan again what was not reached."""
@@ -149,12 +151,11 @@ class Measurement(Judge):
         if rest and is_settled:
             self._skip(job.named, rest)
         elif rest and job.current < 0 and not job.done:
-            self._not_begun(job, rest)
+            self._not_begun(job, rest, f"its process ended before it began (exit {job.exit}{', ' + job.verdict if job.verdict else ''})")
         elif rest:
             self.queue.insert(0, job.again(rest))
 
-    def _not_begun(self, job: Job, rest: list[str]) -> None:
-        reason = f"its process ended before it began (exit {job.exit}{', ' + job.verdict if job.verdict else ''})"
+    def _not_begun(self, job: Job, rest: list[str], reason: str) -> None:
         for test in rest:
             self.tell({"event": "trouble", "test": test, "mutant": job.named, "reason": reason})
             if not job.named:
@@ -162,10 +163,10 @@ class Measurement(Judge):
 
     def _unfinished(self, job: Job) -> dict[str, Any]:
         outcome = {"timeout": "timeout", "": "vanished"}.get(job.verdict, "killed")
-        ending = f"signal {-job.exit}" if job.exit is not None and job.exit < 0 else f"exit code {job.exit}"
+        ending = f" ({f'signal {-job.exit}' if job.exit < 0 else f'exit code {job.exit}'})" if job.exit is not None else ""
         words = {
             "timeout": "it did not end in time",
-            "": f"its process ended ({ending}) before the test did",
+            "": f"its process ended{ending} before the test did",
             "flooded": "it flooded the judge's pipe",
             "disk": f"it wrote more than {self.limits.disk_mb} MiB",
             "processes": f"it started more than {self.limits.processes} processes",

@@ -6,9 +6,12 @@ import json
 import os
 import platform
 import signal
+import socket
 import sys
+import tokenize
 from typing import Any
 
+from . import base, lane
 from .loop import JudgeError
 from .measuring import Measurement
 from .mutating import Module
@@ -19,7 +22,9 @@ KEPT_ENVIRONMENT = ("PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "SYS
 
 
 def main() -> int:
-    """Serve one request."""
+    """Serve one request; with `--lane` be one lane of a judge that cannot fork."""
+    if sys.argv[1:2] == ["--lane"]:
+        return be_lane([int(each) for each in sys.argv[2:]])
     request = json.loads(sys.stdin.readline())
     output = own_output()
 
@@ -39,6 +44,23 @@ def main() -> int:
     else:
         tell({"event": "done", "nonce": request["nonce"]})
     return 0
+
+
+def be_lane(descriptors: list[int]) -> int:
+    """Be a lane in an interpreter of our own: nothing is warm, everything else is the same."""
+    setting = json.loads(sys.stdin.read())
+    modules = {path: Module(file, path, text_of(path)) for path, file in setting.pop("modules").items()}
+    base.warm_up(setting["root"])
+    channel = socket.socket(fileno=descriptors[0])
+    os.set_inheritable(descriptors[0], False)
+    lane.begin(channel, setting, modules, descriptors[1] if len(descriptors) > 1 else None, os.getppid(), session=False)
+    return 0
+
+
+def text_of(path: str) -> str:
+    """Return a module's source, as Python reads it."""
+    with tokenize.open(path) as opened:
+        return opened.read()
 
 
 def stop(*_: object) -> None:
@@ -72,8 +94,7 @@ def read(request: dict[str, Any], tell: Any) -> dict[str, Module]:  # noqa: ANN4
     for file in request["modules"]:
         path = os.path.realpath(os.path.join(request["root"], file))
         try:
-            with open(path, encoding="utf-8-sig") as opened:
-                module = Module(file, path, opened.read())
+            module = Module(file, path, text_of(path))
         except (OSError, SyntaxError, ValueError) as error:
             tell({"event": "unreadable", "module": file, "reason": str(error)})
             continue

@@ -13,7 +13,7 @@ import signal
 import struct
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -26,14 +26,16 @@ STARTING = {"subprocess.Popen", "os.system", "os.posix_spawn", "os.spawn", "os.e
 FORKING = {"os.fork", "os.forkpty"}
 CHANGING = {"os.remove": 1, "os.rmdir": 1, "os.mkdir": 1, "os.rename": 2, "os.link": 2, "os.symlink": 2, "os.truncate": 1, "os.chmod": 1, "os.chown": 1}
 SEARCHING = {"gc.get_objects", "gc.get_referrers", "gc.get_referents", "sys._current_frames"}
+TRACING = {"sys.settrace", "sys.setprofile"}
 Evidence = dict[str, str]
 
 
 class Watch:
     """The evidence of one process; `allowed` are the folders in which it may write."""
 
-    def __init__(self, allowed: list[str]) -> None:
-        """The hook cannot be taken out again: it looks at `active` first."""
+    def __init__(self, allowed: list[str], root: str, component: Collection[str]) -> None:
+        """The hook cannot be taken out again: it looks at `active` first. `component` are the paths of its files."""
+        self._root, self._component = os.path.join(os.path.realpath(root), ""), frozenset(component)
         self.active = False
         self.found: list[Evidence] = []
         self._allowed = tuple(os.path.realpath(each) + os.sep for each in allowed)
@@ -93,12 +95,13 @@ class Watch:
             self.tell("subprocess", f"{event} {args[0]!r}"[:120])
         elif event in {"os.kill", "os.killpg"}:
             self._signalled(event, int(args[0]))
-        elif event in SEARCHING:
-            self.tell("introspection", event)
+        elif event in SEARCHING or event in TRACING:
+            # doctest traces and hypothesis searches for reasons of their own: what the project's own code does is told
+            if sys._getframe(1).f_code.co_filename.startswith(self._root):  # noqa: SLF001 - the only way to the caller
+                self.tell("introspection" if event in SEARCHING else "tracing", event)
         elif event == "object.__setattr__" and len(args) > 1 and args[1] == "__code__":
-            self.tell("code_replaced", getattr(args[0], "__qualname__", args[0]))
-        elif event in {"sys.settrace", "sys.setprofile"}:
-            self.tell("tracing", event)
+            if getattr(getattr(args[0], "__code__", None), "co_filename", "") in self._component:
+                self.tell("code_replaced", getattr(args[0], "__qualname__", args[0]))
         elif event == "sqlite3.connect" and args[0] not in {":memory:", b":memory:", ""} and not str(args[0]).startswith("file:"):
             self._written(args[0])
 
