@@ -66,10 +66,8 @@ def main() -> None:
         shutil.rmtree(work, ignore_errors=True)
     for way in ("sync", "async"):
         own = [each for each in taken if each.way == way]
-        wall, saved = median(each.wall_s for each in own), median(each.saved_s for each in own)
-        print(
-            f"{way:6} {wall:6.1f} s wall {median(each.cpu_s for each in own):6.1f} s CPU, {saved:.1f} s saved by overlap, exit {own[-1].exit_code}"
-        )
+        wall, cpu, saved = (median(getattr(each, name) for each in own) for name in ("wall_s", "cpu_s", "saved_s"))
+        print(f"{way:6} {wall:6.1f} s wall {cpu:6.1f} s CPU, {saved:.1f} s saved by overlap, exit {own[-1].exit_code}")
     print(f"raw figures: {save(__file__, taken)}")
 
 

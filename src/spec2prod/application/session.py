@@ -267,9 +267,7 @@ class Session:
         if question is not None and self.is_fresh(gate):
             self.keep(gate, question, {})
 
-    async def answers(
-        self, stage: Stage, gate: Gate, tree: Tree, component: Component, only: Sequence[str] = ()
-    ) -> tuple[Answer, ...]:
+    async def answers(self, stage: Stage, gate: Gate, tree: Tree, component: Component, only: Sequence[str] = ()) -> tuple[Answer, ...]:
         """Return the answers about some files of any tree: those of an earlier run, else ask."""
         question = self.recall.question(gate, component, tree, only)
         kept = self.recall.find(question, tree, *forced_by(stage, gate))
@@ -389,7 +387,8 @@ class Session:
         fresh = {name for gate in self.ports.gates.values() if as_measured or self.is_fresh(gate) for name in gate.measures}
         evidence = self.evidence
         if PASS_RATE in fresh:
-            fresh, evidence = {*fresh, REQUIREMENTS}, self.evidence | self._traced()
+            told = self.traced()
+            fresh, evidence = {*fresh, REQUIREMENTS}, self.evidence | ({REQUIREMENTS: told} if told else {})
         today = date.fromisoformat(self.ports.clock.now()[: len("2026-01-01")])
         return tuple(
             judge(rule, evidence.get(rule.gate) if rule.gate in fresh else None, waivers=self.plan.waivers, today=today)
@@ -413,14 +412,14 @@ class Session:
             lambda: [read(path) or "" for path in component.tests],
         )
 
-    def _traced(self) -> dict[str, Evidence]:
+    def traced(self) -> Evidence | None:
         """Return the requirements' evidence: it follows from the suite's own and the specification, and needs no question."""
         suite = self.evidence.get(PASS_RATE)
         if suite is None:
-            return {}
+            return None
         told = suite.answer
         shown = traced(self.matrix) if isinstance(told, Measurement) else dataclasses.replace(told, gate=REQUIREMENTS)
-        return {REQUIREMENTS: dataclasses.replace(suite, answer=shown)}
+        return dataclasses.replace(suite, answer=shown)
 
     def _unsettled(self, gate: Gate) -> None:
         digest = self.ports.tree.digest(self.scope(gate, self.component))

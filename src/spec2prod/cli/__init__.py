@@ -6,7 +6,24 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from spec2prod import __version__
-from spec2prod.cli import cache, config, doctor, explain, extend, gates, init, openhands, plan, queue, releases, run, runs, streams, worker
+from spec2prod.cli import (
+    cache,
+    config,
+    doctor,
+    explain,
+    extend,
+    gates,
+    init,
+    openhands,
+    plan,
+    queue,
+    releases,
+    run,
+    runs,
+    streams,
+    trace,
+    worker,
+)
 from spec2prod.cli.output import guarded
 
 _EPILOG = """\
@@ -44,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"spec2prod {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (init, doctor, plan, run, runs, extend, worker, queue):
+    for command in (init, doctor, plan, run, trace, runs, extend, worker, queue):
         command.add(commands, common)
     releases.add(commands, common)
     for command in (gates, config, explain, cache, openhands):

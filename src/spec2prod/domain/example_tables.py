@@ -14,7 +14,9 @@ from spec2prod.domain.example_literals import Call, call, is_error_name, literal
 from spec2prod.domain.example_prose import Said, pieces
 from spec2prod.domain.specification import Table
 
-_RESULT_NAMES = frozenset({"result", "results", "output", "outputs", "expected", "returns", "return", "return value", "value", "gives", "outcome"})
+_RESULT_NAMES = frozenset(
+    {"result", "results", "output", "outputs", "expected", "returns", "return", "return value", "value", "gives", "outcome"}
+)
 _RAISES = re.compile(r"(?:raises?|throws?)\s+(?:an?\s+)?`?(?P<name>[A-Za-z_][\w.]{0,100})`?", re.IGNORECASE)
 
 

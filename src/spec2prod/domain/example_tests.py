@@ -83,7 +83,13 @@ def _test(group: Sequence[Placed], taken: set[str]) -> str:
     names = ("where", "arguments", *(("keywords",) if has_keywords else ()), "expected")
     arguments = "arguments: tuple[object, ...]" + (", keywords: dict[str, object]" if has_keywords else "")
     head = _marker(first.example) + ["@pytest.mark.parametrize("]
-    head += [f"    ({', '.join(_quoted(name) for name in names)}),", "    [", *(line for each in group for line in _case(each)), "    ],", ")"]
+    head += [
+        f"    ({', '.join(_quoted(name) for name in names)}),",
+        "    [",
+        *(line for each in group for line in _case(each)),
+        "    ],",
+        ")",
+    ]
     body = (_RAISES if said.raises else _RETURNS).format(
         name=_name(first, taken),
         arguments=arguments,

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from spec2prod.domain.candidate import CandidateVerdict, TaskStatus
 from spec2prod.domain.plan import Mode, Stage, Target
+from spec2prod.domain.trace import Status
 from spec2prod.domain.verdict import Comparison, Severity, Verdict
 
 FORMAT: Literal[1] = 1
@@ -102,6 +103,7 @@ class Requirement(Part):
     text: str
     line: int
     id_given: bool
+    priority: str
 
 
 class Specification(Part):
@@ -170,6 +172,7 @@ class Plan(Part):
     waivers: tuple[Waiver, ...]
     left_out: tuple[str, ...]
     generate: bool
+    generators: tuple[str, ...]
     generation_required: bool
     auto_fix: bool
     fail_fast: bool
@@ -296,6 +299,76 @@ class Replayed(Part):
     wall_ms: Figure
 
 
+class ShownTest(Part):
+    """One test that names a requirement; `kills` are the mutants it fails for, `is_stale` says that it was written for another text."""
+
+    node_id: str
+    file: str
+    line: int
+    outcome: str
+    is_stale: bool
+    is_flaky: bool
+    kills: tuple[str, ...]
+
+
+class TracedRequirement(Part):
+    """One requirement with its tests; `reason` says why it has its status, `text_hash` names the text that evidence is for."""
+
+    id: str
+    text: str
+    line: int
+    priority: str
+    text_hash: str
+    status: Status
+    reason: str
+    tests: tuple[ShownTest, ...]
+
+
+class UnknownId(Part):
+    """A test that names a requirement which the specification does not have; `near` is what it may have meant."""
+
+    id: str
+    node_id: str
+    file: str
+    line: int
+    near: str
+
+
+class Matrix(Part):
+    """Which requirement is shown by which test; `orphans` are tests that name none, `is_judged` says whether mutants took part."""
+
+    path: str
+    rows: tuple[TracedRequirement, ...]
+    unknown: tuple[UnknownId, ...]
+    orphans: tuple[str, ...]
+    is_judged: bool
+
+
+class DoubtfulExample(Part):
+    """What looks like an example and is not used, with the reason."""
+
+    where: str
+    source: str
+    reason: str
+
+
+class GivenExamples(Part):
+    """The specification's examples: how many could become tests, those that no test uses, and doubts."""
+
+    found: int
+    unused: tuple[str, ...]
+    doubts: tuple[DoubtfulExample, ...]
+
+
+class Requirements(Part):
+    """The matrix requirement, test, mutant, result; `asked` says whether the gate `requirements` was asked, `why` the reason."""
+
+    asked: bool
+    why: str
+    matrix: Matrix
+    examples: GivenExamples
+
+
 class FullRun(Part):
     """Everything that is known about the run.
 
@@ -310,6 +383,7 @@ class FullRun(Part):
     plan: Plan
     not_run: dict[Stage, str]
     generation: Generation
+    requirements: Requirements | None
     candidates: tuple[Candidate, ...]
     adopted: tuple[str, ...]
     diffs: dict[str, str]

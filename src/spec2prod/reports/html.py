@@ -7,7 +7,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from spec2prod.domain.run import Run
-from spec2prod.reports import gantt, words
+from spec2prod.reports import gantt, trace, words
 from spec2prod.reports.json_report import generation, stage_timings
 
 SIGNS = {
@@ -20,6 +20,13 @@ SIGNS = {
     "accepted": "✓",
     "rejected": "✗",
     "unfinished": "…",
+    "verified": "✓",
+    "covered": "✓",
+    "failing": "✗",
+    "suspected_defect": "✗",
+    "stale": "?",
+    "uncovered": "✗",
+    "measured": "·",
 }
 
 
@@ -32,6 +39,7 @@ def render(run: Run) -> str:
             plan=run.plan,
             chart=gantt.lay_out(run),
             generation=generation(run),
+            requirements=trace.requirements(run),
             timings=stage_timings(run),
             schedule=run.schedule,
             gates=[(result.stage, gate, _before(result.first_gates, gate.gate)) for result in run.stages for gate in result.gates],

@@ -11,7 +11,7 @@ from spec2prod.domain.run import Refusal, Run, StageResult
 from spec2prod.domain.schedule_measured import MeasuredSchedule
 from spec2prod.domain.timeline import busy_ms
 from spec2prod.domain.verdict import Verdict
-from spec2prod.reports import document
+from spec2prod.reports import document, trace
 
 
 def render(run: Run, *, metrics_dashboard: str | None = None) -> str:
@@ -121,6 +121,7 @@ def _full(run: Run) -> document.FullRun:
         plan=document.Plan.model_validate(run.plan),
         not_run=run.not_run,
         generation=generation(run),
+        requirements=trace.requirements(run),
         candidates=tuple(document.Candidate.model_validate(each) for each in run.candidates),
         adopted=run.adopted,
         diffs=run.diffs,

@@ -12,7 +12,9 @@ _EARS_STRICT = re.compile(rf"{_MARKUP}(?:WHEN|IF|WHILE|WHERE|THE)\b")
 _SHALL, _SHALL_STRICT = re.compile(r"\bshall\b", re.IGNORECASE), re.compile(r"\bSHALL\b")
 _GIVEN = re.compile(rf"{_MARKUP}(?:Given|GIVEN)\b")
 _WHEN, _THEN = re.compile(r"\bwhen\b", re.IGNORECASE), re.compile(r"\bthen\b", re.IGNORECASE)
-_STEP = re.compile(rf"{_MARKUP}(?P<word>Given|When|Then|And|But|GIVEN|WHEN|THEN|AND|BUT)\b{_MARKUP}[:,]?{_MARKUP}\s+(?P<rest>\S.*)", re.DOTALL)
+_STEP = re.compile(
+    rf"{_MARKUP}(?P<word>Given|When|Then|And|But|GIVEN|WHEN|THEN|AND|BUT)\b{_MARKUP}[:,]?{_MARKUP}\s+(?P<rest>\S.*)", re.DOTALL
+)
 _TAIL = re.compile(r"(?<=\S)\s*[(\[]\s*(?:priority\s*:?\s*)?(P[0-9])\s*[)\]]$", re.IGNORECASE)
 _LEAD = re.compile(r"(?:[(\[]\s*(P[0-9])\s*[)\]]\s*:?|\*\*(P[0-9])\*\*\s*:?|(P[0-9]):)\s+(?=\S)")
 _LONGEST_TAIL = 40  # characters: a priority's mark is short, and a search from the end must not walk through the text

@@ -9,7 +9,8 @@ from enum import Enum
 from spec2prod.adapters.markdown.blocks import Block, joined
 
 _SET_ASIDE = re.compile(
-    r"(?:out[ -]of[ -]scope|non[ -]goals?|non-requirements?|future|rejected|removed|renamed|deferred)\b.*|rationale|open questions|notes?|key entities"
+    r"(?:out[ -]of[ -]scope|non[ -]goals?|non-requirements?|future|rejected|removed|renamed|deferred)\b.*"
+    r"|rationale|open questions|notes?|key entities"
 )
 _TESTING_NAMES = frozenset({"testing", "tests", "test"})
 _CRITERIA_NAMES = frozenset({"acceptance criteria", "acceptance scenarios"})

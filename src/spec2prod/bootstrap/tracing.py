@@ -1,0 +1,84 @@
+"""The matrix requirement → test → result without a whole run: from what is known of the tests, or from one run of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from spec2prod.adapters.clock import SystemClock
+from spec2prod.adapters.store.database import Database, open_database
+from spec2prod.application import testing
+from spec2prod.application.session import Session
+from spec2prod.bootstrap.agent import Nobody
+from spec2prod.bootstrap.assembly import ports_of
+from spec2prod.bootstrap.durable import NOWHERE, place_of_database
+from spec2prod.bootstrap.memory import memory_of, settle
+from spec2prod.bootstrap.place import Place
+from spec2prod.bootstrap.planning import prepare
+from spec2prod.bootstrap.request import Request, new_run_id, target_of
+from spec2prod.config.rules import rules_for
+from spec2prod.domain.example_places import Given
+from spec2prod.domain.plan import Plan, Stage
+from spec2prod.domain.suite import SuiteReport
+from spec2prod.domain.trace import REQUIREMENTS, Matrix
+from spec2prod.domain.verdict import Judgement, judge
+from spec2prod.errors import StoreError, StoreLayoutError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traced:
+    """What was found. `from_run` is the earlier run that measured the tests, empty where they were run now; `is_asked` by a run's rules."""
+
+    plan: Plan
+    suite: SuiteReport
+    matrix: Matrix
+    examples: Given
+    judgement: Judgement
+    is_asked: bool
+    from_run: str = ""
+
+
+async def trace_component(request: Request) -> Traced:
+    """Return the matrix of a component as it is; its tests are run once, unless an answer of an earlier run still counts.
+
+    Raises:
+        Spec2prodError: whatever is refused, with its address and the next step.
+    """
+    plan, place = prepare(request, new_run_id())
+    rule = next(each for each in rules_for(target_of(request.target), place.settings, plan.specification) if each.gate == REQUIREMENTS)
+    database = _database(place)
+    try:
+        memory = memory_of(place, database)
+        session = Session(plan, ports_of(place, SystemClock(), Nobody(), memory=memory))
+        await session.ask(Stage.TESTING, session.ports.suite)
+        await testing.settle(session, Stage.TESTING)
+        settle(memory, place)
+    finally:
+        if database is not None:
+            database.close()
+    evidence = session.traced()
+    today = date.fromisoformat(SystemClock().now()[: len("2026-01-01")])
+    return Traced(
+        plan=plan,
+        suite=session.suite,
+        matrix=session.matrix,
+        examples=session.examples,
+        judgement=judge(rule, evidence, waivers=plan.waivers, today=today),
+        is_asked=any(each.gate == REQUIREMENTS for each in plan.rules),
+        from_run=evidence.from_cache if evidence else "",
+    )
+
+
+def _database(place: Place) -> Database | None:
+    """Open what earlier runs have measured; None where nothing is kept, or the project's own file cannot be used."""
+    where = place_of_database(place.tree.root, place.settings.database_url)
+    if where == NOWHERE:
+        return None
+    try:
+        return open_database(where)
+    except StoreLayoutError:
+        raise
+    except StoreError:
+        if "://" in where:
+            raise
+        return None
