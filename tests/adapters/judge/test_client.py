@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 from pathlib import Path
 
@@ -24,9 +25,9 @@ import os, pathlib, socket, unit
 def test_writes_into_the_project():
     (pathlib.Path(unit.__file__).parent / "escaped").write_text("x")
 def test_sees_no_network():
-    socket.create_connection(("127.0.0.1", 1), timeout=1)
-def test_sees_no_home():
-    assert [each for each in os.listdir("/root")] == [] and unit.low(1)
+    socket.create_connection(("127.0.0.1", PORT), timeout=1)
+def test_sees_nothing_beside_the_project():
+    assert not os.path.exists("SECRET") and unit.low(1)
 """
 
 
@@ -65,17 +66,21 @@ async def test_tests_candidates_and_canaries_are_measured_in_one_go(project: Pat
 
 
 @pytest.mark.asyncio
-async def test_inside_there_is_no_network_no_home_and_nothing_to_write(project: Path) -> None:
+async def test_inside_there_is_no_network_no_neighbour_and_nothing_to_write(project: Path) -> None:
     if not find_sandbox().available:
         pytest.skip(find_sandbox().reason)
-    (project / "test_escapes.py").write_text(ESCAPES)
-    async with Judge(place(project)) as judge:
-        measured = await judge.measure([], ["test_escapes.py"], ["unit.py"], mutation=Mutation.NONE)
+    secret = project.parent / "secret"
+    secret.write_text("x")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(server.getsockname(), timeout=5).close()  # from here it can be reached
+        (project / "test_escapes.py").write_text(ESCAPES.replace("PORT", str(server.getsockname()[1])).replace("SECRET", str(secret)))
+        async with Judge(place(project)) as judge:
+            measured = await judge.measure([], ["test_escapes.py"], ["unit.py"], mutation=Mutation.NONE)
     outcomes = {case.function.partition("::")[2]: (case.outcome, case.exception) for case in measured.cases}
     assert outcomes == {
         "test_writes_into_the_project": ("failed", "OSError"),
         "test_sees_no_network": ("failed", "ConnectionRefusedError"),
-        "test_sees_no_home": ("passed", ""),
+        "test_sees_nothing_beside_the_project": ("passed", ""),
     }
     assert not (project / "escaped").exists()
 
