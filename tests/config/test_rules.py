@@ -41,6 +41,7 @@ def test_the_defaults_are_those_of_the_promotion_page() -> None:
         "type_checking": ("errors <= 0", False),
         "security": (security, False),
         "flaky_tests": ("flaky <= 0", False),
+        "requirements": ("p0_percent >= 100", False),
     }
     at_production = {"documentation": ("percent >= 80, readme >= 1", False)}
     for target, percent, more in ((Target.STAGING, 70, {}), (Target.PRODUCTION, 80, at_production)):

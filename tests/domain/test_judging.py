@@ -7,14 +7,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spec2prod.domain.judging import OBJECTIONS, OUTCOMES, Beforehand, Evidence, Filter, JudgedCase, JudgedVerdict, Judgement, Measured, judged
+from spec2prod.domain.judging import (
+    OBJECTIONS,
+    OUTCOMES,
+    Beforehand,
+    Evidence,
+    Filter,
+    JudgedCase,
+    JudgedVerdict,
+    Judgement,
+    Measured,
+    judged,
+)
 from spec2prod.domain.judging_canaries import NAMES, canary_file, planted, void_reason
 from spec2prod.domain.mutation import Fate, Kill, KillMatrix, Mutant, merged
 from spec2prod.domain.screening import screen
 
 LINES = {"unit.py": frozenset({72})}
 MUTANTS = tuple(
-    Mutant(id=f"m{line}", module="unit.py", line=line, column=5, operator="comparison", words="`<` becomes `<=`", statement=line) for line in (72, 80)
+    Mutant(id=f"m{line}", module="unit.py", line=line, column=5, operator="comparison", words="`<` becomes `<=`", statement=line)
+    for line in (72, 80)
 )
 EVIDENCE = Evidence(kind="network", detail="socket.connect")
 
@@ -88,7 +100,11 @@ def test_a_grounded_assertion_that_fails_is_a_suspected_defect_and_an_ungrounded
 @pytest.mark.parametrize("kind", sorted(OBJECTIONS))
 def test_each_objectionable_evidence_rejects_and_says_so(kind: str) -> None:
     judgement = only(measured(case(evidence=(Evidence(kind=kind, detail="seen"),)), kills={"m72": {"test_a": Kill.ASSERTION}}))
-    assert (judgement.verdict, judgement.filter, judgement.sentence) == (JudgedVerdict.REJECTED, Filter.ISOLATION, f"{OBJECTIONS[kind]} (seen)")
+    assert (judgement.verdict, judgement.filter, judgement.sentence) == (
+        JudgedVerdict.REJECTED,
+        Filter.ISOLATION,
+        f"{OBJECTIONS[kind]} (seen)",
+    )
 
 
 @pytest.mark.parametrize("kind", ["fork", "subprocess", "loopback", "collaborator_patched"])
@@ -142,7 +158,12 @@ def test_a_function_kills_what_one_of_its_cases_kills() -> None:
 
 def test_the_fates_of_mutants_and_the_score() -> None:
     mutants = tuple(Mutant(id=each, module="u.py", line=1, column=1, operator="", words="`a`", statement=1) for each in "abcdef")
-    rows = {"a": {"t": Kill.ASSERTION, "u": Kill.CRASH}, "b": {"t": Kill.CRASH}, "c": {"t": Kill.TIMEOUT}, "d": {"t": Kill.SURVIVED, "u": Kill.NOT_RUN}}
+    rows = {
+        "a": {"t": Kill.ASSERTION, "u": Kill.CRASH},
+        "b": {"t": Kill.CRASH},
+        "c": {"t": Kill.TIMEOUT},
+        "d": {"t": Kill.SURVIVED, "u": Kill.NOT_RUN},
+    }
     matrix = KillMatrix(mutants=mutants, outcomes=rows, unjudged={"f": "preloaded"})
     assert [matrix.fate(each.id) for each in mutants] == [
         Fate.KILLED, Fate.CRASHED, Fate.TIMEOUT, Fate.SURVIVED, Fate.NOT_COVERED, Fate.UNJUDGED,
@@ -180,10 +201,20 @@ def test_canaries_are_tests_that_parse_and_the_screen_does_not_need_to_know_them
 
 @pytest.mark.parametrize(
     ("verdict", "is_void"),
-    [(JudgedVerdict.REJECTED, False), (JudgedVerdict.ACCEPTED, True), (JudgedVerdict.REDUNDANT, True), (JudgedVerdict.ERRORED, True), (None, True)],
+    [
+        (JudgedVerdict.REJECTED, False),
+        (JudgedVerdict.ACCEPTED, True),
+        (JudgedVerdict.REDUNDANT, True),
+        (JudgedVerdict.ERRORED, True),
+        (None, True),
+    ],
 )
 def test_one_canary_that_is_not_rejected_voids_the_judgement(verdict: JudgedVerdict | None, *, is_void: bool) -> None:
     names = planted("test_canary.py")
     verdicts = dict.fromkeys(names, JudgedVerdict.REJECTED) | ({names[2]: verdict} if verdict else {})
-    judgements = [Judgement(test=name, verdict=each, filter=Filter.SCREEN, sentence="") for name, each in verdicts.items() if verdict or name != names[2]]
+    judgements = [
+        Judgement(test=name, verdict=each, filter=Filter.SCREEN, sentence="")
+        for name, each in verdicts.items()
+        if verdict or name != names[2]
+    ]
     assert bool(void_reason(judgements, names)) is is_void

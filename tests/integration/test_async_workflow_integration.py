@@ -169,7 +169,7 @@ def test_sync_and_async_do_the_same_and_differ_in_what_runs_beside_what(project:
         "target_stage": "dev",
         "component_path": project / "component",
     }
-    config = {"enable_openhands_test_generation": True}
+    config = {"enable_openhands_test_generation": True, "cache": False}
     sync = run_workflow(**asked, config=config)
     beside = asyncio.run(run_async_workflow(**asked, config=config))
     assert (sync.execution_mode, beside.execution_mode) == ("sync", "async")

@@ -57,7 +57,7 @@ def is_batch(args: argparse.Namespace) -> bool:
         raise UsageError("one component or several", next_step="give --spec and --component, or --all, or names")
     if args.all and args.components:
         raise UsageError(f"--all, and {', '.join(args.components)} besides", next_step="say --all, or name them")
-    if not several and not (args.spec and args.component):
+    if not several and (args.spec is None or args.component is None):
         raise UsageError("--spec and --component are needed", next_step="or say --all, or name components: spec2prod run --help")
     return several
 

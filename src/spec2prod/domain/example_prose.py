@@ -49,6 +49,7 @@ _BARE_CALL = re.compile(r"\b[A-Za-z_][\w.]{0,100}\([^()\n]{0,500}\)")
 _ERROR = re.compile(r"\b[A-Za-z_][\w.]{0,100}(?:Error|Exception)\b")
 _RESULT = re.compile(rf"\b(?:is|be|equals?|returns?|returned|gets?|==?)\s+{_BARE}")
 _RETURNED = re.compile(rf"{_BARE}\s+is\s+(?:returned|given|the\s+result)\b")
+_STARTS = re.compile(r"[*_ ]{0,9}(?:given|when)\b", re.IGNORECASE)
 _WHEN, _THEN = (re.compile(rf"\b{word}\b", re.IGNORECASE) for word in ("when", "then"))
 
 
@@ -72,8 +73,7 @@ def pieces(text: str) -> list[Piece]:
 def is_scenario(text: str) -> bool:
     """Whether a text goes through Given, When and Then, or through the last two."""
     when = _WHEN.search(text)
-    start = text.lstrip("*_ ")[:5].lower()
-    return start.strip() in {"given", "when"} and when is not None and _THEN.search(text, when.end()) is not None
+    return _STARTS.match(text) is not None and when is not None and _THEN.search(text, when.end()) is not None
 
 
 def in_prose(text: str) -> Iterator[Said]:

@@ -188,6 +188,11 @@ def _early(measured: Measured, name: str, known: Beforehand) -> Judgement | None
         return _rejected(name, Filter.ISOLATION, objection, evidence)
     if bad := next((case for case in cases if case.outcome != "passed"), None):
         return _failing(name, bad, evidence, known)
+    return _unfit(name, cases, evidence, known)
+
+
+def _unfit(name: str, cases: tuple[JudgedCase, ...], evidence: tuple[Evidence, ...], known: Beforehand) -> Judgement | None:
+    """Say why a test that passes is of no use; None where the matrix must decide."""
     if name in known.unstable:
         return _rejected(name, Filter.PERTURBATION, known.unstable[name], evidence)
     if not any(lines for case in cases for lines in case.lines.values()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import sys
 from pathlib import Path
@@ -41,7 +42,9 @@ def project(tmp_path: Path) -> Path:
 
 
 def place(root: Path, *, box: Sandbox | None = None, interpreter: Path | None = None, bounds: Bounds | None = None) -> Place:
-    return Place(root=root, import_root=".", interpreter=interpreter or Path(sys.executable), box=box or find_sandbox(), bounds=bounds or Bounds())
+    return Place(
+        root=root, import_root=".", interpreter=interpreter or Path(sys.executable), box=box or find_sandbox(), bounds=bounds or Bounds()
+    )
 
 
 def ours() -> list[psutil.Process]:
@@ -62,7 +65,7 @@ async def test_tests_candidates_and_canaries_are_measured_in_one_go(project: Pat
     assert verdicts["test_unit.py::test_low"] is JudgedVerdict.ACCEPTED
     assert verdicts["test_unit.py::test_calls"] is JudgedVerdict.REJECTED
     assert void_reason(judgements, planted("test_canary.py")) == ""
-    assert sorted(each.name for each in project.iterdir()) == ["test_canary.py", "test_unit.py", "unit.py"]
+    assert sorted(os.listdir(project)) == ["test_canary.py", "test_unit.py", "unit.py"]  # noqa: PTH208 - a look, after the fact
 
 
 @pytest.mark.asyncio
@@ -108,9 +111,11 @@ async def test_a_module_that_does_not_parse_is_an_error_with_its_address(project
 @pytest.mark.asyncio
 @pytest.mark.parametrize("box", [None, Sandbox(available=False)], ids=["sandbox", "no sandbox"])
 async def test_a_judgement_that_takes_too_long_or_is_cancelled_leaves_nothing(project: Path, box: Sandbox | None) -> None:
-    (project / "test_hangs.py").write_text("import signal, time\ndef test_hangs():\n    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n    time.sleep(600)\n")
+    (project / "test_hangs.py").write_text(
+        "import signal, time\ndef test_hangs():\n    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n    time.sleep(600)\n"
+    )
     async with Judge(place(project, box=box, bounds=Bounds(total_s=1.5, test_s=600))) as judge:
-        with pytest.raises(JudgeError, match="took longer than 1.5 s"):
+        with pytest.raises(JudgeError, match=r"took longer than 1\.5 s"):
             await judge.measure([], ["test_hangs.py"], ["unit.py"])
         assert not ours()
         asked = asyncio.create_task(judge.measure([], ["test_hangs.py"], ["unit.py"]))

@@ -64,7 +64,9 @@ Ask = Callable[..., Told]
 def ask(tmp_path_factory: pytest.TempPathFactory) -> Ask:
     """Return what writes files into a fresh project, judges the test files of it, and returns all that was told."""
 
-    def asked(files: Mapping[str, str], modules: Sequence[str], *, mutate: str = "none", interpreter: str = sys.executable, **more: Any) -> Told:
+    def asked(
+        files: Mapping[str, str], modules: Sequence[str], *, mutate: str = "none", interpreter: str = sys.executable, **more: Any
+    ) -> Told:
         root = tmp_path_factory.mktemp("judged")
         project = root / "project"
         for name, text in files.items():

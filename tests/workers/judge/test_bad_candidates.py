@@ -10,7 +10,7 @@ import pytest
 from tests.workers.judge.conftest import Ask, Told
 
 UNIT = "def double(x):\n    return x * 2\n\n\nclass Box:\n    def open(self):\n        return 1\n"
-BAD = '''\
+BAD = """\
 import gc, os, signal, socket, subprocess, sys, threading, time, unittest.mock, contextlib
 import pytest
 import unit
@@ -125,7 +125,7 @@ def test_skips():
 @pytest.mark.xfail
 def test_expects_to_fail():
     assert False
-'''
+"""
 GREEDY = """\
 import os, signal, sys, time
 def test_hangs_and_ignores_sigterm():
@@ -217,7 +217,11 @@ def test_no_daemon_outlives_its_test(bad: Told, daemon: Path) -> None:
 @pytest.mark.slow
 def test_the_greedy_are_stopped_and_say_why(ask: Ask) -> None:
     limits = {"test_s": 3.0, "memory_mb": 256, "file_mb": 16, "disk_mb": 48, "processes": 32}
-    told = ask({"unit.py": UNIT, "test_greedy.py": GREEDY, "test_unit.py": "import unit\ndef test_u():\n    assert unit.double(1) == 2\n"}, ["unit.py"], limits=limits)
+    told = ask(
+        {"unit.py": UNIT, "test_greedy.py": GREEDY, "test_unit.py": "import unit\ndef test_u():\n    assert unit.double(1) == 2\n"},
+        ["unit.py"],
+        limits=limits,
+    )
     outcomes = {name: event["outcome"] for name, event in told.tests.items()}
     assert outcomes["test_hangs_and_ignores_sigterm"] == "timeout"
     assert outcomes["test_fills_the_memory"] == "failed"

@@ -104,7 +104,7 @@ def refused(x):
 def unused():
     return "never"
 '''
-TESTS = '''\
+TESTS = """\
 import asyncio
 import pytest
 import shapes
@@ -151,7 +151,7 @@ def test_refused(x):
         shapes.refused(x)
 def test_only_calls():
     shapes.refused(4)
-'''
+"""
 EXPECTED = {  # words of the mutant: the test whose assertion notices it
     "`10` becomes `11`": "test_module_level",
     "`2` becomes `3`": "test_module_level",
@@ -231,7 +231,10 @@ def test_lines_are_those_that_coverage_counts_test_by_test(shapes: Told, tmp_pat
 
 @pytest.mark.slow
 def test_without_fork_the_answers_are_the_same(ask: Ask) -> None:
-    files = {"unit.py": "LIMIT = 3\n\ndef low(x):\n    return x < LIMIT\n", "test_unit.py": "import unit\ndef test_low():\n    assert unit.low(2)\n"}
+    files = {
+        "unit.py": "LIMIT = 3\n\ndef low(x):\n    return x < LIMIT\n",
+        "test_unit.py": "import unit\ndef test_low():\n    assert unit.low(2)\n",
+    }
     warm = ask(files, ["unit.py"], mutate="matrix")
     cold = ask(files, ["unit.py"], mutate="matrix", fork=False)
     assert warm.kills == cold.kills
@@ -257,18 +260,27 @@ def test_an_endless_loop_is_a_timeout_and_the_rest_of_its_tests_is_not_run(ask: 
     unit = "def count(n):\n    done = 0\n    while done < n:\n        done += 1\n    return done\n"
     tests = "import unit\ndef test_a():\n    assert unit.count(2) == 2\ndef test_b():\n    assert unit.count(3) == 3\n"
     told = ask({"unit.py": unit, "test_unit.py": tests}, ["unit.py"], mutate="matrix")
-    assert sorted(outcome for (words, _), outcome in told.kills.items() if words.endswith("`done += 1` is removed")) == ["not_run", "timeout"]
+    assert sorted(outcome for (words, _), outcome in told.kills.items() if words.endswith("`done += 1` is removed")) == [
+        "not_run",
+        "timeout",
+    ]
 
 
 def test_a_score_stops_at_the_first_assertion(ask: Ask) -> None:
     tests = "import unit\n" + "".join(f"def test_{number}():\n    assert unit.double({number}) == {2 * number}\n" for number in range(1, 5))
     told = ask({"unit.py": "def double(x):\n    return x + x\n", "test_unit.py": tests}, ["unit.py"], mutate="score")
-    assert sorted(outcome for (words, _), outcome in told.kills.items() if words.endswith("`+` becomes `-`")) == ["assertion", "not_run", "not_run", "not_run"]
+    assert sorted(outcome for (words, _), outcome in told.kills.items() if words.endswith("`+` becomes `-`")) == [
+        "assertion",
+        "not_run",
+        "not_run",
+        "not_run",
+    ]
 
 
 def test_every_kind_of_test_runs_as_in_pytest_and_the_projects_options_stay_outside(ask: Ask) -> None:
     files = {
-        "pyproject.toml": '[tool.pytest.ini_options]\naddopts = "-n 2 --cov=unit --cov-fail-under=100 -x -q -k nothing --strict-config --doctest-modules"\n'
+        "pyproject.toml": '[tool.pytest.ini_options]\naddopts = "-n 2 --cov=unit --cov-fail-under=100 '
+        '-x -q -k nothing --strict-config --doctest-modules"\n'
         'filterwarnings = ["error"]\nrandomly_seed = 3\nasyncio_mode = "auto"\ntimeout = 1\n',
         "conftest.py": "import pytest\n\n@pytest.fixture(scope='session')\ndef base():\n    return [1]\n",
         "unit.py": 'def double(x):\n    """Double.\n\n    >>> double(2)\n    4\n    """\n    return x * 2\n',
@@ -278,15 +290,18 @@ def test_every_kind_of_test_runs_as_in_pytest_and_the_projects_options_stay_outs
         "async def test_async():\n    assert unit.double(1) == 2\n"
         "@given(st.integers())\ndef test_property(x):\n    assert unit.double(x) == x + x\n"
         "class TestOld(unittest.TestCase):\n    def setUp(self):\n        self.x = 3\n"
-        "    def test_old(self):\n        for x in (1, 2):\n            with self.subTest(x=x):\n                self.assertEqual(unit.double(x), 2 * x)\n"
+        "    def test_old(self):\n        for x in (1, 2):\n"
+        "            with self.subTest(x=x):\n                self.assertEqual(unit.double(x), 2 * x)\n"
         "def test_warns():\n    warnings.warn('old', DeprecationWarning)\n    assert unit.double(0) == 0\n"
-        "@pytest.mark.parametrize('x', [1, 2])\n@pytest.mark.usefixtures('two')\nclass TestMany:\n    def test_one(self, x):\n        assert unit.double(x) == 2 * x\n"
+        "@pytest.mark.parametrize('x', [1, 2])\n@pytest.mark.usefixtures('two')\n"
+        "class TestMany:\n    def test_one(self, x):\n        assert unit.double(x) == 2 * x\n"
         "def test_doc():\n    '''\n    >>> 1 + 1\n    2\n    '''\n",
     }
     told = ask(files, ["unit.py"], mutate="score")
     assert {name: event["outcome"] for name, event in told.tests.items()} == dict.fromkeys(
         [
-            "test_fixture", "test_async", "test_property", "TestOld::test_old", "test_warns", "TestMany::test_one[1]", "TestMany::test_one[2]", "test_doc",
+            "test_fixture", "test_async", "test_property", "TestOld::test_old", "test_warns", "TestMany::test_one[1]", "TestMany::test_one[2]",
+            "test_doc",
             "test_kinds.test_doc",
         ],
         "passed",
@@ -297,7 +312,14 @@ def test_every_kind_of_test_runs_as_in_pytest_and_the_projects_options_stay_outs
 
 def test_a_module_that_is_broken_or_not_there_is_told(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("def f(:\n")
-    request = {"root": str(tmp_path), "import_root": ".", "scratch": str(tmp_path / "s"), "nonce": "n", "groups": [], "modules": ["broken.py", "gone.py"]}
+    request = {
+        "root": str(tmp_path),
+        "import_root": ".",
+        "scratch": str(tmp_path / "s"),
+        "nonce": "n",
+        "groups": [],
+        "modules": ["broken.py", "gone.py"],
+    }
     done = subprocess.run([sys.executable, str(WORKER)], input=json.dumps(request) + "\n", capture_output=True, text=True, check=True)
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert [event["module"] for event in told if event["event"] == "unreadable"] == ["broken.py", "gone.py"]

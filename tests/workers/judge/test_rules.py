@@ -26,7 +26,22 @@ def test_it_is_python_3_9_and_knows_nothing_of_spec2prod(file: Path) -> None:
 
 
 def test_what_the_judging_process_imports_is_not_pytest() -> None:
-    judging = {"__main__", "serving", "loop", "measuring", "work", "wire", "frames", "family", "mutating", "mutation", "operators", "statements", "lane", "base"}
+    judging = {
+        "__main__",
+        "serving",
+        "loop",
+        "measuring",
+        "work",
+        "wire",
+        "frames",
+        "family",
+        "mutating",
+        "mutation",
+        "operators",
+        "statements",
+        "lane",
+        "base",
+    }
     for name in judging:
         tree = ast.parse((WORKER / f"{name}.py").read_text())
         top = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
@@ -52,7 +67,8 @@ def test_of_the_projects_options_stay_those_that_say_what_its_tests_are(stated: 
 
 def test_a_frame_counts_only_behind_the_nonce_of_its_own_test() -> None:
     receiver = Receiver(["aa", "bb"])
-    sent = b'aa {"kind": "result", "test": 0}\nbb {"kind": "result", "test": 0}\nzz {"kind": "result", "test": 0}\naa nothing\n\xff\xfe\naa {"kind"'
+    sent = b'aa {"kind": "result", "test": 0}\nbb {"kind": "result", "test": 0}\nzz {"kind": "result", "test": 0}\n'
+    sent += b'aa nothing\n\xff\xfe\naa {"kind"'
     assert receiver.take(sent) == [{"kind": "result", "test": 0}]
     assert receiver.forged == 4
     receiver.end()
@@ -109,7 +125,10 @@ def test_mutants_have_an_address_and_words_and_the_same_ones_come_each_time() ->
 
 
 def test_statements_are_counted_where_they_begin() -> None:
-    tree = ast.parse('"""D."""\nx = (1 +\n     2)\n@a\n@b(\n  1)\ndef f(\n    y,\n):\n    """D."""\n    if (y\n        and x):\n        return [y,\n                x]\n')
+    tree = ast.parse(
+        '"""D."""\nx = (1 +\n     2)\n@a\n@b(\n  1)\n'
+        'def f(\n    y,\n):\n    """D."""\n    if (y\n        and x):\n        return [y,\n                x]\n'
+    )
     assert executable(tree) == [2, 4, 5, 7, 11, 13]
     lines = first_lines(tree)
     assert [lines.get(number, number) for number in (3, 6, 8, 12, 14)] == [2, 5, 7, 11, 13]

@@ -21,6 +21,7 @@ from spec2prod.adapters.judge.reading import Reader
 from spec2prod.domain.judging import Measured
 
 WORKER = Path(__file__).resolve().parents[2] / "workers" / "judge"
+SUITE = "suite"  # the name of the group of existing tests: what they do beside their purpose is not looked at
 _LONGEST_LINE = 32 * 1024 * 1024
 _LAST_WORDS = 2000
 _GRACE_S = 5.0
@@ -47,7 +48,7 @@ class Judge:
     async def __aenter__(self) -> Self:
         """Make the folder that judged code may write in."""
         # short, since sockets live in it, and outside of every project
-        self._scratch = Path(tempfile.mkdtemp(prefix="spec2prod-judge-")).resolve()
+        self._scratch = Path(os.path.realpath(tempfile.mkdtemp(prefix="spec2prod-judge-")))  # noqa: ASYNC240 - once, of a moment
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -56,18 +57,25 @@ class Judge:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
     async def measure(
-        self, tests: Sequence[str], candidates: Sequence[str], modules: Sequence[str], *, mutation: Mutation = Mutation.MATRIX
+        self,
+        tests: Sequence[str],
+        candidates: Sequence[str],
+        modules: Sequence[str],
+        *,
+        mutation: Mutation = Mutation.MATRIX,
+        module_level: bool = True,
     ) -> Measured:
         """Run every test of these files alone, and the mutants of these modules against the tests that cover them.
 
         Paths are relative to the place's root. The suite's files (`tests`) are collected together, each candidate's file by itself.
+        Without `module_level` the mutants that act while a module is imported are left out: each costs an import of its own.
 
         Raises:
             JudgeError: where the worker could not be started, ended early, or took longer than the place allows.
         """
-        groups = {"suite": tuple(tests)} if tests else {}
+        groups = {SUITE: tuple(tests)} if tests else {}
         groups |= {file: (file,) for file in candidates}
-        return await self._asked(groups, {"modules": list(modules), "mutate": mutation.value})
+        return await self._asked(groups, {"modules": list(modules), "mutate": mutation.value, "module_level": module_level})
 
     async def _asked(self, groups: Mapping[str, tuple[str, ...]], question: Mapping[str, object]) -> Measured:
         if self._scratch is None:
@@ -82,7 +90,7 @@ class Judge:
             "root": str(self._place.root.resolve()),
             "import_root": self._place.import_root,
             "scratch": str(scratch),
-            "groups": [{"name": name, "files": list(files)} for name, files in groups.items()],
+            "groups": [{"name": name, "files": list(files), "trusted": name == SUITE} for name, files in groups.items()],
             "limits": self._place.bounds.told(),
             "environment": dict(self._place.environment),
             "fork": self._place.fork,

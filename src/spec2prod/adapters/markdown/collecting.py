@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 
 from spec2prod.adapters.markdown.blocks import Block, joined
-from spec2prod.adapters.markdown.dialects import goes_on, heading_priority, is_ears, is_scenario, step
+from spec2prod.adapters.markdown.dialects import goes_on, heading_priority, is_ears, is_scenario, step, word_of
 from spec2prod.adapters.markdown.promises import Draft, bare, coverage_targets, has_id, read_promises
 from spec2prod.adapters.markdown.sections import PROMISING, Section
 from spec2prod.adapters.markdown.tables import split_tables
@@ -30,6 +30,7 @@ class Collector:
     _titled: tuple[int, Draft] | None = None  # the open `Requirement: …`, with its heading's level
     _is_open: bool = False  # whether what comes next are steps of the last scenario
     _last: Draft | None = None
+    _begun: Draft | None = None  # what the next list item may be a further step of
     _stories: list[tuple[int, str]] = field(default_factory=list)  # headings with a priority, by level
 
     def take(self, block: Block, kind: Section) -> None:
@@ -38,8 +39,8 @@ class Collector:
             self._heading(block, kind)
         elif kind is not Section.ASIDE:
             text, tables = split_tables(block.text, block.line)
-            told = replace(block, text=text) if tables else block
-            self._text(told, kind)
+            if text.strip():
+                self._text(replace(block, text=text), kind)
             if self._last is not None:
                 self._last.tables += tables
 
@@ -57,14 +58,14 @@ class Collector:
         elif (begun := named or scenario) and kind is not Section.ASIDE:
             self._begin(block, begun["name"], kind)
         else:
-            self._titled = self._last = None
+            self._titled = self._last = self._begun = None
             return
         self.read_lines.add(block.line)
 
     def _begin(self, block: Block, name: str, kind: Section) -> None:
         """Begin a promise with a heading of its own: OpenSpec's requirement, or a scenario that stands alone."""
         draft = Draft(text="", line=block.line + 1, name=name, priority=self._priority)
-        self.promises[_home(kind)].append(draft)
+        self.promises[kind if kind in {Section.TESTING, Section.EXAMPLES} else Section.REQUIREMENTS].append(draft)
         self._titled, self._last = (block.level, draft), draft
 
     @property
@@ -75,17 +76,19 @@ class Collector:
         said = bare(joined(block.text))
         if kind in PROMISING:
             self.targets += coverage_targets(block, self.path)
+        begun, self._begun = self._begun, None
         if self._titled and not has_id(block):
             self._add_to(self._titled[1], block)
-        elif self._last is not None and block.in_list and goes_on(self._last.text, said):
-            self._last.text += f" {said}"
-            self._read(block)
+        elif begun is not None and block.in_list and goes_on(begun.text, said):
+            self._go_on(begun, block, said)
         elif kind is Section.EXAMPLES:
             self._keep(block, kind, whole=True)
         elif is_scenario(said) or is_ears(said, strictly=kind not in PROMISING):
             self._keep(block, Section.TESTING if kind is Section.TESTING else Section.REQUIREMENTS, whole=True)
         elif kind in PROMISING or self._titled:
             self._keep(block, _home(kind), whole=False)
+        elif block.in_list and word_of(said) == "GIVEN":  # a promise once its When and Then have come
+            self._begun = Draft(text=said, line=block.line + 1, priority=self._priority)
         elif kind is Section.OVERVIEW and not block.in_list:
             self.overview.append(joined(block.text))
 
@@ -95,7 +98,18 @@ class Collector:
         for draft in found:
             draft.priority = self._priority
         self.promises[kind] += found
-        self._last = found[-1] if found else self._last
+        if found:
+            self._last = self._begun = found[-1]
+
+    def _go_on(self, begun: Draft, block: Block, said: str) -> None:
+        """Add a further step to a scenario that is written as a list; it is a promise once it is whole, or in a section of promises."""
+        begun.text += f" {said}"
+        self._begun = begun
+        self._read(block)
+        if begun is not self._last and is_scenario(begun.text):
+            self.promises[Section.REQUIREMENTS].append(begun)
+            self.read_lines.add(begun.line - 1)
+            self._last = begun
 
     def _add_to(self, draft: Draft, block: Block) -> None:
         """Take a block as part of a requirement with a heading: as steps of its open scenario, else as its words."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from spec2prod.domain.specification import STEP_WORDS
-
 _MARKUP = r"[*_~]{0,3}"
 _EARS_START = re.compile(rf"{_MARKUP}(?:when|if|while|where|the)\b", re.IGNORECASE)
 _EARS_STRICT = re.compile(rf"{_MARKUP}(?:WHEN|IF|WHILE|WHERE|THE)\b")
@@ -15,6 +13,7 @@ _WHEN, _THEN = re.compile(r"\bwhen\b", re.IGNORECASE), re.compile(r"\bthen\b", r
 _STEP = re.compile(
     rf"{_MARKUP}(?P<word>Given|When|Then|And|But|GIVEN|WHEN|THEN|AND|BUT)\b{_MARKUP}[:,]?{_MARKUP}\s+(?P<rest>\S.*)", re.DOTALL
 )
+_WORD = re.compile(rf"{_MARKUP}(?P<word>Given|When|Then|And|But|GIVEN|WHEN|THEN|AND|BUT)\b{_MARKUP}[:,]?{_MARKUP}\s+\S")
 _TAIL = re.compile(r"(?<=\S)\s*[(\[]\s*(?:priority\s*:?\s*)?(P[0-9])\s*[)\]]$", re.IGNORECASE)
 _LEAD = re.compile(r"(?:[(\[]\s*(P[0-9])\s*[)\]]\s*:?|\*\*(P[0-9])\*\*\s*:?|(P[0-9]):)\s+(?=\S)")
 _LONGEST_TAIL = 40  # characters: a priority's mark is short, and a search from the end must not walk through the text
@@ -44,8 +43,8 @@ def step(text: str) -> str:
 
 def word_of(text: str) -> str:
     """Return the keyword of a scenario's step, in capitals; empty where it is none."""
-    word = step(text).partition(" ")[0]
-    return word if word in STEP_WORDS else ""
+    found = _WORD.match(text)
+    return found["word"].upper() if found else ""
 
 
 def goes_on(before: str, text: str) -> bool:
@@ -54,7 +53,9 @@ def goes_on(before: str, text: str) -> bool:
     if begun not in {"GIVEN", "WHEN"}:
         return False
     word = word_of(text)
-    return word in {"THEN", "AND", "BUT"} or (word == "WHEN" and begun == "GIVEN" and not _WHEN.search(before))
+    if word in {"WHEN", "THEN"}:
+        return (_WHEN if word == "WHEN" else _THEN).search(before) is None
+    return bool(word) and word != "GIVEN"
 
 
 def split_priority(text: str) -> tuple[str, str]:

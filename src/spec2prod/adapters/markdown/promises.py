@@ -138,6 +138,8 @@ def requirement(draft: Draft, ids: Ids) -> Requirement:
         SpecificationError: where its ID was given before.
     """
     said, priority = _split(draft.name or draft.text)
+    if begins_with_id(draft.name or draft.text) and not begins_with_id(said):  # nothing but an ID was left
+        said, priority = draft.name or draft.text, ""
     match = _MARKED_ID.fullmatch(said) or _BARE_ID.fullmatch(said)
     words = said
     if match:

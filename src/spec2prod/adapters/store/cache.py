@@ -25,7 +25,7 @@ from spec2prod.domain.question import (
     digest_of,
     line_hashes,
 )
-from spec2prod.errors import StoreError
+from spec2prod.errors import StoreError, UsageError
 
 _TRACES_LOOKED_AT = 10  # of one question: the newest
 _LARGEST_TEXT = 256 * 1024  # characters
@@ -270,7 +270,11 @@ def _own_path(name: str) -> str:
 
 
 def _hashes(path: str, tree: Tree) -> str:
-    text = tree.read(path)
+    """Return the hashes of a text's lines; none of what may not be read: then `explain` names the file alone."""
+    try:
+        text = tree.read(path)
+    except (UsageError, OSError):
+        return ""
     return line_hashes(text) if text and len(text) <= _LARGEST_TEXT and "\0" not in text else ""
 
 

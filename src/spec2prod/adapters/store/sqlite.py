@@ -54,12 +54,19 @@ class SqliteDatabase:
         self._holds: list[FileHold] = []
         with self._told():
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            is_new = not self._path.exists()
             self._connection = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
             try:
                 self._prepare()
-            except BaseException:
+            except BaseException as error:
                 self._connection.close()
+                if is_new and _is_full(error):  # on a full disk its remains would take the room that the run itself needs
+                    self._remove()
                 raise
+
+    def _remove(self) -> None:
+        for name in ("", "-wal", "-shm"):
+            self._path.with_name(self._path.name + name).unlink(missing_ok=True)
 
     @property
     def name(self) -> str:
@@ -155,3 +162,9 @@ class SqliteDatabase:
         except (sqlite3.Error, OSError) as error:
             step = "free some disk space, or move it away: it is a cache and a journal, and is made anew"
             raise StoreError(f"the database cannot be used ({error})", where=self.name, next_step=step) from error
+
+
+def _is_full(error: BaseException) -> bool:
+    """Whether a disk has no room: SQLite says so itself, or that its file of shared memory could not be made."""
+    code = error.sqlite_errorcode if isinstance(error, sqlite3.Error) else 0
+    return code & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}

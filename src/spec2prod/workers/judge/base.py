@@ -18,7 +18,7 @@ from .wire import Channel
 NOT_LOADED = ("randomly", "rerunfailures", "sugar")
 
 
-def main(end: socket.socket, modules: dict[str, Module], root: str, errors: str, *, parent: int, named: set[str]) -> None:
+def main(end: socket.socket, modules: dict[str, Module], root: str, errors: str, *, parent: int, named: set[str]) -> None:  # noqa: PLR0913 - what a process starts with
     """Import what every lane needs, then fork lanes on demand until the channel closes. Never returns.
 
     `named` are words that the judged files contain: heavy plugins are loaded only for those who use them.
@@ -52,7 +52,14 @@ def warm_up(root: str) -> None:
     """Import pytest and its installed plugins; those of the project itself are left to the lanes."""
     importlib.import_module("pytest")
     defaults = getattr(importlib.import_module("_pytest.config"), "default_plugins", ())
-    for name in (*("_pytest." + each for each in defaults), "unittest.mock", "doctest", "difflib", "_pytest._io.pprint", "_pytest._argcomplete"):
+    for name in (
+        *("_pytest." + each for each in defaults),
+        "unittest.mock",
+        "doctest",
+        "difflib",
+        "_pytest._io.pprint",
+        "_pytest._argcomplete",
+    ):
         with contextlib.suppress(ImportError):  # another version's module
             importlib.import_module(name)
     importlib.import_module(__package__ + ".running")

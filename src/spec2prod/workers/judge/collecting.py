@@ -17,7 +17,15 @@ import pytest
 from . import addopts
 from .harness import Harness
 
-OVERRIDES = ("addopts=", "filterwarnings=", "strict_config=false", "strict=false", "xfail_strict=false", "log_cli=false", "junit_logging=no")
+OVERRIDES = (
+    "addopts=",
+    "filterwarnings=",
+    "strict_config=false",
+    "strict=false",
+    "xfail_strict=false",
+    "log_cli=false",
+    "junit_logging=no",
+)
 BLOCKED = ("randomly", "rerunfailures", "faulthandler", "sugar", "pytest_sugar")
 INERT = {"pytest_cov": "--no-cov", "pytest_benchmark": "--benchmark-disable"}
 HYPOTHESIS_SEED = "--hypothesis-seed=20250101"  # the same examples in every run, so that a kill is one again
@@ -33,8 +41,8 @@ class Collected:
     too_many: list[str]
 
 
-def arguments(files: list[str], root: str, scratch: str) -> list[str]:
-    """Return pytest's arguments for these files."""
+def arguments(root: str, scratch: str) -> list[str]:
+    """Return the judge's own arguments for pytest."""
     ours = ["--rootdir", root, "--basetemp", os.path.join(scratch, "tmp", "t"), "-o", "cache_dir=" + os.path.join(scratch, "tmp", "cache")]
     ours += [word for name in BLOCKED for word in ("-p", "no:" + name)]
     ours += [word for each in OVERRIDES for word in ("-o", each)]
@@ -65,16 +73,16 @@ def determine_setup_of(determine_setup: Any, root: str, files: list[str]) -> dic
     return dict(content)
 
 
-def collect(files: list[str], root: str, scratch: str, component: list[str], most_cases: int, watching: Any) -> Collected:  # noqa: ANN401, PLR0913 - a context
+def collect(files: list[str], setting: dict[str, Any], component: list[str], watching: Any) -> Collected:  # noqa: ANN401 - a context
     """Collect the files. Errors of single files are in the harness; pytest's refusal of the whole is raised."""
-    harness = Harness(component)
-    config = _pytest.config._prepareconfig([*projects_own(root, files), *arguments(files, root, scratch), "--", *files], plugins=[harness])  # noqa: SLF001 - there is no public way to stop before the run
+    harness, root, scratch = Harness(component), setting["root"], setting["scratch"]
+    config = _pytest.config._prepareconfig([*projects_own(root, files), *arguments(root, scratch), "--", *files], plugins=[harness])  # noqa: SLF001 - there is no public way to stop before the run
     config._do_configure()  # noqa: SLF001 - as above
     session = pytest.Session.from_config(config)
     config.hook.pytest_sessionstart(session=session)
     with watching:
         config.hook.pytest_collection(session=session)
-    items, too_many = bounded(session.items, most_cases)
+    items, too_many = bounded(session.items, setting["most_cases"])
     return Collected(session=session, items=items, harness=harness, too_many=too_many)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 import unittest.case
-from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any, Callable
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -96,7 +96,10 @@ class Harness:
             return "assertion" if any(self._how(each) == "assertion" for each in error.exceptions) else "crash"  # type: ignore[attr-defined]
         if any(error is each for each in self._mismatched):
             return "assertion"
-        is_assertion = isinstance(error, (AssertionError, pytest.fail.Exception)) or type(error).__name__ in {"DocTestFailure", "MultipleDoctestFailures"}
+        is_assertion = isinstance(error, (AssertionError, pytest.fail.Exception)) or type(error).__name__ in {
+            "DocTestFailure",
+            "MultipleDoctestFailures",
+        }
         return "assertion" if is_assertion and not self._is_the_components(error) else "crash"
 
     def _is_the_components(self, error: BaseException) -> bool:
@@ -126,5 +129,5 @@ class Harness:
 
 def raising_contexts() -> Generator[Any, None, None]:
     """Yield the classes behind `pytest.raises`; they moved between versions."""
-    context = pytest.raises(ValueError)
+    context = pytest.raises(ValueError)  # noqa: PT011 - nothing is expected, its class is looked at
     yield type(context)

@@ -47,9 +47,7 @@ def serve(channel: Channel, setting: dict[str, Any], modules: dict[str, Module],
     before, lines, begun = State([], []), lines_of(modules), time.perf_counter()
     lines.start()
     try:
-        collected = collecting.collect(
-            setting["files"], setting["root"], setting["scratch"], list(modules), setting["most_cases"], watch.listening()
-        )
+        collected = collecting.collect(setting["files"], setting, list(modules), watch.listening())
     except BaseException as error:  # noqa: BLE001 - pytest's refusals and a file's own SystemExit are answers
         channel.send({"kind": "refused", "reason": f"{type(error).__name__}: {error}"[:2000]})
         return
@@ -60,7 +58,9 @@ def serve(channel: Channel, setting: dict[str, Any], modules: dict[str, Module],
     collecting.settle()
     evidence = [*watch.found, *(each for each in before.differences() if each["kind"] not in {"sys.path", "environment"})]
     told = {"preloaded": preloaded, "threads": is_alone, "evidence": evidence, "import_lines": lines.answer()["lines"]}
-    cases = [{"id": node, "function": collecting.function_of(node), "line": item.location[1] or 0} for node, item in collected.items.items()]
+    cases = [
+        {"id": node, "function": collecting.function_of(node), "line": item.location[1] or 0} for node, item in collected.items.items()
+    ]
     told.update(tests=cases, errors=collected.harness.collect_errors, too_many=collected.too_many, seconds=time.perf_counter() - begun)
     channel.send({"kind": "collected", **told})
     if descriptor is not None:
@@ -116,7 +116,7 @@ def fork(channel: Channel, setting: dict[str, Any], runner: Any, job: dict[str, 
     channel.send({"kind": "ended", "exit": exit_code, "left": left})
 
 
-def child(channel: Channel, setting: dict[str, Any], runner: Any, job: dict[str, Any], descriptor: int, parent: int) -> None:  # noqa: ANN401, PLR0913 - as fork
+def child(channel: Channel, setting: dict[str, Any], runner: Any, job: dict[str, Any], descriptor: int, parent: int) -> None:  # noqa: ANN401, PLR0913, PLR0917 - as fork
     """Become a process of its own, within limits, and run the job."""
     from . import collecting  # noqa: PLC0415 - it imports pytest
 
@@ -161,8 +161,14 @@ def redirect(errors: str) -> None:
             os.close(descriptor)
 
 
-def begin(
-    channel: socket.socket, setting: dict[str, Any], modules: dict[str, Module], descriptor: int | None, parent: int, *, session: bool = True
+def begin(  # noqa: PLR0913 - what a process starts with
+    channel: socket.socket,
+    setting: dict[str, Any],
+    modules: dict[str, Module],
+    descriptor: int | None,
+    parent: int,
+    *,
+    session: bool = True,
 ) -> None:
     """Be a lane in a fresh process; it leads a session of its own."""
     if session:

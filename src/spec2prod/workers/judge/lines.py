@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
 from types import CodeType, FrameType
-from typing import Any, Callable, Optional
+from typing import Any
 
 TOOL = 4  # free: debugger 0, coverage 1, profiler 2, hypothesis 3, optimizer 5
-Trace = Callable[[FrameType, str, Any], Optional[Any]]
+Trace = Callable[[FrameType, str, Any], Any]
 
 
 class Lines:
@@ -26,12 +27,17 @@ class Lines:
         self._lines: dict[str, set[int]] = {}
         self._arcs: dict[str, set[tuple[int, int]]] = {}
         self._offsets: dict[CodeType, dict[int, int]] = {}
-        self.start, self.stop = (self._start_monitoring, self._stop_monitoring) if hasattr(sys, "monitoring") else (self._start_trace, self._stop_trace)
+        self.start, self.stop = (
+            (self._start_monitoring, self._stop_monitoring) if hasattr(sys, "monitoring") else (self._start_trace, self._stop_trace)
+        )
 
     def answer(self) -> dict[str, Any]:
         """Return lines and arcs by the names in the answer."""
         lines = {self._files[path]: sorted({self._first(path, line) for line in found}) for path, found in self._lines.items()}
-        arcs = {self._files[path]: sorted({(self._first(path, a), self._first(path, b)) for a, b in found}) for path, found in self._arcs.items()}
+        arcs = {
+            self._files[path]: sorted({(self._first(path, a), self._first(path, b)) for a, b in found})
+            for path, found in self._arcs.items()
+        }
         return {"lines": lines, "arcs": arcs}
 
     def _first(self, path: str, line: int) -> int:
@@ -44,7 +50,8 @@ class Lines:
         told.register_callback(TOOL, told.events.LINE, self._line)
         told.register_callback(TOOL, told.events.BRANCH, self._branch)
         told.set_events(TOOL, told.events.PY_START)
-        told.restart_events()  # what an earlier collector silenced stays silent beyond the end of its tool: a function used at import would be lost
+        # what an earlier collector silenced stays silent beyond the end of its tool: a function used at import would be lost
+        told.restart_events()
 
     def _stop_monitoring(self) -> None:
         told = sys.monitoring

@@ -48,7 +48,7 @@ class Lane:
     child: int = 0
     limit_s: float = 0.0
     direct: bool = False
-    ended: bool = False
+    looked: float = 0.0
 
 
 class Judge:
@@ -215,7 +215,7 @@ class Judge:
     def _assign(self, lane: Lane, job: Job) -> None:
         lane.job = job
         lane.pipe, write = os.pipe()
-        lane.child, lane.ended = 0, False
+        lane.child, lane.looked = 0, time.monotonic()
         lane.limit_s, lane.deadline = self.limits.test_s, time.monotonic() + self.limits.test_s
         self._selector.register(lane.pipe, selectors.EVENT_READ, lambda: self._on_pipe(lane))
         try:
@@ -306,7 +306,8 @@ class Judge:
             return
         if late > 0 and not self._is_waiting(lane, late):
             self._end_child(lane, "timeout")
-        elif lane.job is not None and not lane.job.verdict:
+        elif lane.job is not None and not lane.job.verdict and time.monotonic() > lane.looked + TICK_S:
+            lane.looked = time.monotonic()
             self._keep_bounds(lane)
 
     def _is_waiting(self, lane: Lane, late: float) -> bool:

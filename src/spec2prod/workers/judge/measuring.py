@@ -18,6 +18,7 @@ class Measurement(Judge):
         super().__init__(*words)
         self.wanted = [(name, "") for name in self.files]
         self._phase = "tests"
+        self._trusted = {group["name"] for group in self.request["groups"] if group.get("trusted")}
         self._known: dict[Key, set[str]] = {}
         self._group_of: dict[str, str] = {}
         self._clean: set[str] = set(self.files)
@@ -64,10 +65,17 @@ class Measurement(Judge):
         for module in self.modules.values():
             for mutant in module.mutants:
                 tests, is_cold = self._covering(module.file, mutant)
-                if is_cold and module.file in self._preloaded:
-                    self.tell({"event": "unjudged", "mutant": mutant.id, "reason": "pytest itself imports the module: it cannot be imported changed"})
+                reason = self._out_of_reach(module.file) if is_cold else ""
+                if reason:
+                    self.tell({"event": "unjudged", "mutant": mutant.id, "reason": reason})
                     continue
                 self._enqueue(mutant.id, tests, cold=is_cold)
+
+    def _out_of_reach(self, file: str) -> str:
+        """Say why a changed module cannot be imported; empty where it can."""
+        if not self.request.get("module_level", True):
+            return "mutants that act while a module is imported were not asked for"
+        return "pytest itself imports the module: it cannot be imported changed" if file in self._preloaded else ""
 
     def _covering(self, file: str, mutant: Any) -> tuple[list[str], bool]:  # noqa: ANN401 - a Mutant
         """Return the tests that can meet the mutant, and whether it must be there when the module is imported."""
@@ -85,12 +93,13 @@ class Measurement(Judge):
         usable = sorted((test for test in tests if test not in self._troubled), key=lambda test: (self.clean_s[test], test))
         if cold:
             self._cold[mutant] = mutant
+        stops = self.request.get("mutate") == "score"  # the matrix goes on after a failure, as pytest does
         for group, members in self._by_group(usable).items():
             key = (group, mutant if cold else "")
             joint = [test for test in members if test not in self._isolated]
             batches = [joint] if joint else []
             for batch in [*batches, *([test] for test in members if test in self._isolated)]:
-                self.queue.append(Job(key=key, kind="mutant", tests=batch, mutant=None if cold else mutant, stop=True))
+                self.queue.append(Job(key=key, kind="mutant", tests=batch, mutant=None if cold else mutant, stop=stops))
 
     def _by_group(self, tests: list[str]) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
@@ -121,7 +130,7 @@ class Measurement(Judge):
         self.tell({"event": "collected", "group": group, **{name: told[name] for name in names}})
         for test in told["tests"]:
             self._group_of[test["id"]] = group
-            self.queue.append(Job(key=key, kind="test", tests=[test["id"]], cover=True, watch=True))
+            self.queue.append(Job(key=key, kind="test", tests=[test["id"]], cover=True, watch=group not in self._trusted))
 
     def on_refused(self, key: Key, reason: str) -> None:
         """Nothing of this key can be run: an answer about its tests where a mutant caused it, an error where none did."""
@@ -171,7 +180,16 @@ class Measurement(Judge):
             "disk": f"it wrote more than {self.limits.disk_mb} MiB",
             "processes": f"it started more than {self.limits.processes} processes",
         }
-        return {"outcome": outcome, "how": "crash", "exception": "", "message": words[job.verdict], "seconds": 0.0, "evidence": [], "lines": {}, "arcs": {}}
+        return {
+            "outcome": outcome,
+            "how": "crash",
+            "exception": "",
+            "message": words[job.verdict],
+            "seconds": 0.0,
+            "evidence": [],
+            "lines": {},
+            "arcs": {},
+        }
 
     def _take(self, job: Job, test: str, answer: dict[str, Any]) -> None:
         if job.kind == "test":

@@ -167,5 +167,3 @@ def is_never_run(test: ast.expr) -> bool:
 def is_not_implemented(node: ast.AST) -> bool:
     """Whether a statement says that there is nothing here."""
     return isinstance(node, ast.Raise) and node.exc is not None and operators.name_of(node.exc) == "NotImplementedError"
-
-

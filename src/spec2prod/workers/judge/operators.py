@@ -11,9 +11,9 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Iterator
-from typing import Any, Union
+from typing import Any
 
-Change = tuple[str, str, str, Union[int, None], Any]  # operator, words, field, index, replacement
+Change = tuple[str, str, str, Any, Any]  # operator, words, field, index (a number or None), replacement
 
 SIGNS: dict[type[ast.AST], str] = {
     ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=", ast.In: "in", ast.NotIn: "not in",
@@ -37,8 +37,8 @@ CALLED.update({new: old for old, new in list(CALLED.items())})
 TALKING = {"print", "debug", "info", "warning", "warn", "error", "exception", "critical", "log"}
 TALKERS = {"logging", "logger", "log", "LOG", "LOGGER", "_log", "_logger", "_LOG", "_LOGGER", "warnings"}
 KEPT_DECORATORS = {
-    "wraps", "cache", "lru_cache", "cached_property", "overload", "override", "final", "abstractmethod", "runtime_checkable", "no_type_check",
-    "total_ordering", "staticmethod", "classmethod", "setter", "getter", "deleter", "fixture",
+    "wraps", "cache", "lru_cache", "cached_property", "overload", "override", "final", "abstractmethod", "runtime_checkable",
+    "no_type_check", "total_ordering", "staticmethod", "classmethod", "setter", "getter", "deleter", "fixture",
 }  # fmt: skip
 UNDISTINGUISHED = {"isinstance", "issubclass", "getattr", "hasattr", "setattr", "min", "max", "print", "range", "namedtuple", "cast"}
 ONE, LONGEST = 1, 60
@@ -90,7 +90,9 @@ def comparison(node: ast.Compare) -> Iterator[Change]:
 
 def arithmetic(node: ast.BinOp) -> Iterator[Change]:
     """Swap an operator with its counterpart."""
-    textual = any(isinstance(each, ast.JoinedStr) or isinstance(getattr(each, "value", None), (str, bytes)) for each in (node.left, node.right))
+    textual = any(
+        isinstance(each, ast.JoinedStr) or isinstance(getattr(each, "value", None), (str, bytes)) for each in (node.left, node.right)
+    )
     new = COMPUTED.get(type(node.op))
     if new and not (textual and isinstance(node.op, (ast.Add, ast.Mod, ast.Mult))):
         yield "arithmetic", becomes(SIGNS[type(node.op)], SIGNS[new]), "op", None, new()
@@ -112,7 +114,9 @@ def boolean(node: ast.BoolOp) -> Iterator[Change]:
 def condition(node: ast.AST) -> Iterator[Change]:
     """Negate a condition that is no comparison: those have changes of their own."""
     test = node.test  # type: ignore[attr-defined]
-    if not isinstance(test, (ast.Compare, ast.BoolOp, ast.Constant)) and not (isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)):
+    if not isinstance(test, (ast.Compare, ast.BoolOp, ast.Constant)) and not (
+        isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
+    ):
         yield "negation", becomes(text(test), "not " + text(test)), "test", None, ast.UnaryOp(op=ast.Not(), operand=test)
 
 
@@ -164,7 +168,13 @@ def sliced(node: ast.Slice) -> Iterator[Change]:
     for name in ("lower", "upper", "step"):
         bound = getattr(node, name)
         if bound is not None and not (name == "lower" and isinstance(bound, ast.Constant) and bound.value == 0):
-            yield "slice", f"the slice loses its {name} bound `{text(bound)}`" if name != "step" else "the slice loses its step", name, None, None
+            yield (
+                "slice",
+                f"the slice loses its {name} bound `{text(bound)}`" if name != "step" else "the slice loses its step",
+                name,
+                None,
+                None,
+            )
 
 
 def constant(node: ast.Constant) -> Iterator[Change]:

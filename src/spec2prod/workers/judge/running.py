@@ -13,11 +13,10 @@ from .frames import Send
 from .lines import Lines
 from .mutating import Module
 from .mutation import Mutant
-from .swapping import forget_results, living, swap
+from .swapping import caches, living, swap
 from .watching import State, Watch, watched_setter
 
-JUDGING = ("_pytest", "pytest", "pluggy")
-COUNTED_PYTEST = ("runner", "python", "outcomes", "reports", "main", "unittest", "raises", "python_api", "fixtures", "nodes", "assertion.rewrite")
+COUNTED_PYTEST = ("runner", "python", "outcomes", "reports", "raises", "python_api", "nodes")
 
 
 class Unswappable(Exception):  # noqa: N818 - an answer, not an error
@@ -32,7 +31,8 @@ class Runner:
         self.collected, self.modules, self.watch = collected, modules, watch
         self.component = imported(modules)
         self.judging = [module for name, module in sorted(sys.modules.items()) if is_counted(name)]
-        self._functions = living(modules)
+        self._functions = living(modules)  # looked for here and not after a fork: to look at every object copies every page
+        self._caches = caches(modules)
         self._watch_attributes()
         self._state = State(self.component, self.judging)
 
@@ -60,7 +60,8 @@ class Runner:
             module, mutant = found(self.modules, name)
             if not swap(module, mutant, self._functions.get(module.path, []), mutant.top):
                 raise Unswappable("no function of it lives")
-            forget_results([module.path])
+            for each in self._caches:
+                each.cache_clear()
 
     def _one(self, node: str, following: str | None, *, cover: bool, watch: bool) -> dict[str, Any]:
         item = self.collected.items.get(node)
@@ -103,7 +104,7 @@ class Runner:
         files = set(self.modules)
         ours = {id(each) for each in self.component}
 
-        def kind(module: ModuleType, name: str, old: object) -> str:
+        def kind(module: ModuleType, old: object) -> str:
             if id(module) not in ours:
                 return "pytest_patched" if old is not None else ""
             return "unit_patched" if defined_in(old, files, self.component) else "collaborator_patched"
@@ -123,7 +124,10 @@ class Runner:
         def told(target: object, name: object) -> None:
             old = vars(target).get(name) if isinstance(target, type) and isinstance(name, str) else None
             if isinstance(target, type) and defined_in(target, files, component):
-                watch.tell("unit_patched" if callable(old) or isinstance(old, (property, staticmethod, classmethod)) else "collaborator_patched", f"{target.__name__}.{name}")
+                watch.tell(
+                    "unit_patched" if callable(old) or isinstance(old, (property, staticmethod, classmethod)) else "collaborator_patched",
+                    f"{target.__name__}.{name}",
+                )
 
         original = MonkeyPatch.setattr
 
@@ -158,7 +162,9 @@ def imported(modules: dict[str, Module]) -> list[ModuleType]:
 
 def is_counted(name: str) -> bool:
     """Whether a module is one that decides what a test's outcome is."""
-    return name in {"pytest", "pluggy", "pluggy._callers", "pluggy._hooks", "builtins"} or any(name == f"_pytest.{each}" for each in COUNTED_PYTEST)
+    return name in {"pytest", "pluggy", "pluggy._callers", "pluggy._hooks", "builtins"} or any(
+        name == f"_pytest.{each}" for each in COUNTED_PYTEST
+    )
 
 
 def defined_in(value: object, files: set[str], component: list[ModuleType]) -> bool:

@@ -18,7 +18,18 @@ from .mutating import Module
 from .statements import executable
 
 FORMAT = 1
-KEPT_ENVIRONMENT = ("PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "SYSTEMROOT", "LD_LIBRARY_PATH", "PYTHONHASHSEED", "VIRTUAL_ENV")
+KEPT_ENVIRONMENT = (
+    "PATH",
+    "LANG",
+    "LANGUAGE",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "SYSTEMROOT",
+    "LD_LIBRARY_PATH",
+    "PYTHONHASHSEED",
+    "VIRTUAL_ENV",
+)
 
 
 def main() -> int:
@@ -52,7 +63,7 @@ def be_lane(descriptors: list[int]) -> int:
     modules = {path: Module(file, path, text_of(path)) for path, file in setting.pop("modules").items()}
     base.warm_up(setting["root"])
     channel = socket.socket(fileno=descriptors[0])
-    os.set_inheritable(descriptors[0], False)
+    os.set_inheritable(descriptors[0], False)  # noqa: FBT003 - it takes no name
     lane.begin(channel, setting, modules, descriptors[1] if len(descriptors) > 1 else None, os.getppid(), session=False)
     return 0
 

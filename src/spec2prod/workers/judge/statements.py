@@ -39,7 +39,11 @@ def executable(tree: ast.Module) -> list[int]:
     documents = {id(node.body[0]) for node in ast.walk(tree) if has_document(node)}  # type: ignore[attr-defined]
     lines: set[int] = set()
     for node in ast.walk(tree):
-        if isinstance(node, (ast.stmt, ast.ExceptHandler)) and id(node) not in documents and not isinstance(node, (ast.Global, ast.Nonlocal)):
+        if (
+            isinstance(node, (ast.stmt, ast.ExceptHandler))
+            and id(node) not in documents
+            and not isinstance(node, (ast.Global, ast.Nonlocal))
+        ):
             lines.update(first for first, _ in spans(node))
     return sorted(lines)
 

@@ -58,14 +58,11 @@ def place_of(code: CodeType, among: list[CodeType]) -> int | None:
     return alike[0] if alike else None
 
 
-def forget_results(files: Iterable[str]) -> None:
-    """Empty the caches of functions of these files: what was computed before the change would hide it."""
+def caches(files: Iterable[str]) -> list[Any]:
+    """Return the `lru_cache` wrappers of functions of these files: what they computed before a change would hide it."""
     wanted = set(files)
-    for each in gc.get_objects():
-        if isinstance(each, functools._lru_cache_wrapper):  # noqa: SLF001 - there is no public name
-            code = getattr(each.__wrapped__, "__code__", None)
-            if code is not None and code.co_filename in wanted:
-                each.cache_clear()
+    found = (each for each in gc.get_objects() if isinstance(each, functools._lru_cache_wrapper))  # noqa: SLF001 - there is no public name
+    return [each for each in found if getattr(getattr(each.__wrapped__, "__code__", None), "co_filename", "") in wanted]
 
 
 def change_source(module: Module, mutant: Mutant | None) -> None:

@@ -24,7 +24,17 @@ WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 CONNECTING = {"socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo", "socket.gethostbyname"}
 STARTING = {"subprocess.Popen", "os.system", "os.posix_spawn", "os.spawn", "os.exec", "pty.spawn", "os.startfile"}
 FORKING = {"os.fork", "os.forkpty"}
-CHANGING = {"os.remove": 1, "os.rmdir": 1, "os.mkdir": 1, "os.rename": 2, "os.link": 2, "os.symlink": 2, "os.truncate": 1, "os.chmod": 1, "os.chown": 1}
+CHANGING = {
+    "os.remove": 1,
+    "os.rmdir": 1,
+    "os.mkdir": 1,
+    "os.rename": 2,
+    "os.link": 2,
+    "os.symlink": 2,
+    "os.truncate": 1,
+    "os.chmod": 1,
+    "os.chown": 1,
+}
 SEARCHING = {"gc.get_objects", "gc.get_referrers", "gc.get_referents", "sys._current_frames"}
 TRACING = {"sys.settrace", "sys.setprofile"}
 Evidence = dict[str, str]
@@ -41,6 +51,11 @@ class Watch:
         self._allowed = tuple(os.path.realpath(each) + os.sep for each in allowed)
         self._forks = mmap.mmap(-1, 8) if hasattr(mmap, "MAP_SHARED") or os.name == "posix" else None
         self._leader = os.getpid()
+        self._takers: dict[str, Callable[[str, tuple[Any, ...]], None]] = {"open": self._opened, "object.__setattr__": self._set}
+        self._takers.update({"sqlite3.connect": self._database, "os.kill": self._signalled, "os.killpg": self._signalled})
+        groups = ((CHANGING, self._changed), (CONNECTING, self._connected), (FORKING, self._forked), (STARTING, self._started))
+        self._takers.update({event: taker for events, taker in groups for event in events})
+        self._takers.update(dict.fromkeys(SEARCHING | TRACING, self._searched))
 
     def install(self) -> None:
         """Begin to listen to the interpreter."""
@@ -83,29 +98,28 @@ class Watch:
     def _hook(self, event: str, args: tuple[Any, ...]) -> None:
         if not self.active:
             return
-        if event == "open":
-            self._opened(*args)
-        elif event in CHANGING:
-            self._changed(event, args)
-        elif event in CONNECTING:
-            self._connected(event, args)
-        elif event in FORKING:
-            self._forked()
-        elif event in STARTING:
-            self.tell("subprocess", f"{event} {args[0]!r}"[:120])
-        elif event in {"os.kill", "os.killpg"}:
-            self._signalled(event, int(args[0]))
-        elif event in SEARCHING or event in TRACING:
-            # doctest traces and hypothesis searches for reasons of their own: what the project's own code does is told
-            if sys._getframe(1).f_code.co_filename.startswith(self._root):  # noqa: SLF001 - the only way to the caller
-                self.tell("introspection" if event in SEARCHING else "tracing", event)
-        elif event == "object.__setattr__" and len(args) > 1 and args[1] == "__code__":
-            if getattr(getattr(args[0], "__code__", None), "co_filename", "") in self._component:
-                self.tell("code_replaced", getattr(args[0], "__qualname__", args[0]))
-        elif event == "sqlite3.connect" and args[0] not in {":memory:", b":memory:", ""} and not str(args[0]).startswith("file:"):
+        taken = self._takers.get(event)
+        if taken is not None:
+            taken(event, args)
+
+    def _started(self, event: str, args: tuple[Any, ...]) -> None:
+        self.tell("subprocess", f"{event} {args[0]!r}"[:120])
+
+    def _searched(self, event: str, _: tuple[Any, ...]) -> None:
+        # doctest traces and hypothesis searches for reasons of their own: what the project's own code does is told
+        if sys._getframe(2).f_code.co_filename.startswith(self._root):  # noqa: SLF001 - the only way to the caller
+            self.tell("introspection" if event in SEARCHING else "tracing", event)
+
+    def _set(self, _: str, args: tuple[Any, ...]) -> None:
+        if len(args) > 1 and args[1] == "__code__" and getattr(getattr(args[0], "__code__", None), "co_filename", "") in self._component:
+            self.tell("code_replaced", getattr(args[0], "__qualname__", args[0]))
+
+    def _database(self, _: str, args: tuple[Any, ...]) -> None:
+        if isinstance(args[0], (str, bytes)) and args[0] not in {":memory:", b":memory:", ""} and not str(args[0]).startswith("file:"):
             self._written(args[0])
 
-    def _opened(self, path: object, mode: object, flags: object) -> None:
+    def _opened(self, _: str, args: tuple[Any, ...]) -> None:
+        path, mode, flags = args
         writes = isinstance(flags, int) and flags & WRITING
         if isinstance(path, (str, bytes)) and (writes or (isinstance(mode, str) and set(mode) & set("wax+"))):
             self._written(path)
@@ -131,7 +145,7 @@ class Watch:
         is_local = host is None or not isinstance(address, (tuple, str)) or str(host).startswith((*LOCAL, "/", "\0"))
         self.tell("loopback" if is_local else "network", f"{event} {address!r}")
 
-    def _forked(self) -> None:
+    def _forked(self, *_: object) -> None:
         self.tell("fork", "os.fork")
         if self._forks is None:
             return
@@ -140,7 +154,8 @@ class Watch:
         if count > MOST_FORKS:
             os.killpg(os.getpgid(self._leader), signal.SIGKILL)
 
-    def _signalled(self, event: str, pid: int) -> None:
+    def _signalled(self, event: str, args: tuple[Any, ...]) -> None:
+        pid = int(args[0])
         with contextlib.suppress(OSError):
             own = pid > 0 and os.getsid(pid) == os.getsid(0)
             if own or pid == 0:
@@ -149,13 +164,13 @@ class Watch:
         raise PermissionError(1, "the judge does not let a test signal processes that are not its own")
 
 
-def watched_setter(watch: Watch, kind: Callable[[ModuleType, str, object], str]) -> type[ModuleType]:
+def watched_setter(watch: Watch, kind: Callable[[ModuleType, object], str]) -> type[ModuleType]:
     """Return a class for modules that tells who sets their attributes from outside; a module's own globals do not pass it."""
 
     class Watched(ModuleType):
         def __setattr__(self, name: str, value: object) -> None:
             if watch.active and not isinstance(value, ModuleType):
-                told = kind(self, name, self.__dict__.get(name))
+                told = kind(self, self.__dict__.get(name))
                 if told:
                     watch.tell(told, f"{self.__name__}.{name}")
             super().__setattr__(name, value)
@@ -174,6 +189,16 @@ class State:
     def __init__(self, component: list[ModuleType], judging: list[ModuleType]) -> None:
         """`component` are its modules, `judging` pytest's and what it stands on."""
         self._component, self._judging = component, judging
+        self._takers: dict[str, Callable[[], dict[str, Any]]] = {
+            "environment": lambda: {key: value for key, value in os.environ.items() if key != "PYTEST_CURRENT_TEST"},
+            "cwd": lambda: {"cwd": working_folder()},
+            "sys.path": lambda: {"sys.path": list(sys.path)},
+            "sys.modules": self._imported,
+            "threads": lambda: {f"{each.name} {id(each)}": "" for each in threading.enumerate() if each.is_alive()},
+            "signals": lambda: {each.name: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)},
+            "component_changed": lambda: {key: value for module in component for key, value in surface(module)},
+            "pytest_changed": lambda: {key: value for module in judging for key, value in surface(module)},
+        }
         self._before = self._now()
 
     def differences(self) -> list[Evidence]:
@@ -181,22 +206,13 @@ class State:
         return [each for kind, was in self._before.items() for each in differing(kind, was, self._now_of(kind))]
 
     def _now(self) -> dict[str, dict[str, Any]]:
-        return {kind: self._now_of(kind) for kind in ("environment", "cwd", "sys.path", "sys.modules", "threads", "signals", "component_changed", "pytest_changed")}
+        return {kind: self._now_of(kind) for kind in self._takers}
 
     def _now_of(self, kind: str) -> dict[str, Any]:
-        if kind == "environment":
-            return {key: value for key, value in os.environ.items() if key != "PYTEST_CURRENT_TEST"}
-        if kind == "cwd":
-            return {"cwd": working_folder()}
-        if kind == "sys.path":
-            return {"sys.path": list(sys.path)}
-        if kind == "sys.modules":
-            return {module.__name__: id(sys.modules.get(module.__name__)) for module in (*self._component, *self._judging)}
-        if kind == "threads":
-            return {f"{each.name} {id(each)}": "" for each in threading.enumerate() if each.is_alive()}
-        if kind == "signals":
-            return {each.name: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
-        return {key: value for module in (self._component if kind == "component_changed" else self._judging) for key, value in surface(module)}
+        return self._takers[kind]()
+
+    def _imported(self) -> dict[str, Any]:
+        return {module.__name__: id(sys.modules.get(module.__name__)) for module in (*self._component, *self._judging)}
 
 
 def working_folder() -> str:
@@ -210,11 +226,15 @@ def working_folder() -> str:
 def surface(module: ModuleType) -> Iterator[tuple[str, Any]]:
     """Yield the functions and classes that a module defines, with what the classes hold; identities, no values."""
     for name, value in list(vars(module).items()):
-        is_class = isinstance(value, type) and value.__module__ == module.__name__
+        is_class = isinstance(value, type) and value.__module__ == module.__name__ and module.__name__ != "builtins"
         if is_class or callable(value):
             yield f"{module.__name__}.{name}", id(value)
         if is_class:
-            yield from ((f"{module.__name__}.{name}.{key}", id(each)) for key, each in list(vars(value).items()) if callable(each) or key == "__code__")
+            yield from (
+                (f"{module.__name__}.{name}.{key}", id(each))
+                for key, each in list(vars(value).items())
+                if callable(each) or key == "__code__"
+            )
 
 
 def differing(kind: str, before: dict[str, Any], after: dict[str, Any]) -> list[Evidence]:

@@ -6,6 +6,7 @@ import json
 import socket
 import struct
 from typing import Any
+
 LENGTH = struct.Struct(">I")
 
 

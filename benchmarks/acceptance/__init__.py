@@ -1,0 +1,1 @@
+"""What the judge costs, and how well it judges."""

@@ -1,0 +1,78 @@
+"""The matrix in every way of telling: JSON, page, lines, JUnit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from xml.etree import ElementTree as ET
+
+from spec2prod.adapters.markdown import parse_spec
+from spec2prod.domain.example_places import given
+from spec2prod.domain.run import Run
+from spec2prod.domain.suite import CaseResult, SuiteReport
+from spec2prod.domain.trace import Matrix, trace
+from spec2prod.reports import html, json_report
+from spec2prod.reports.trace import junit, lines
+from tests.reports.runs import PASSED
+
+SPEC = parse_spec("## Requirements\n- REQ-1 (P0): Adds <b>: `add(1, 2) == 3`, `take(2)` is `1`\n- Else\n- 80% coverage\n", "s.md")
+SUITE = SuiteReport(
+    cases=(
+        CaseResult(node_id="t.py::test_a[<\x00>]", name="test_a", file="t.py", line=2, outcome="passed", requirements={"REQ-1": ""}),
+        CaseResult(node_id="t.py::test_b", name="test_b", file="t.py", line=9, outcome="failed", message="x\ny", requirements={"REQ-11": ""}),
+        CaseResult(node_id="t.py::test_c", name="test_c", file="t.py", line=9, outcome="skipped"),
+    ),
+    statements={},
+    executed={},
+)
+EXAMPLES = given(SPEC, lambda: {"m": "def add(a, b): ..."}, lambda: [])
+
+
+def matrix() -> Matrix:
+    return trace(SPEC, SUITE, kills={"t.py::test_a[<\x00>]": ["fails if line 72 `<` becomes `<=`"]})
+
+
+def run() -> Run:
+    return replace(PASSED, plan=replace(PASSED.plan, specification=SPEC), matrix=matrix(), examples=EXAMPLES)
+
+
+def test_the_json_report_tells_the_matrix_with_its_mutants() -> None:
+    told = json_report.as_document(run())["run"]["requirements"]
+    assert [(row["id"], row["status"]) for row in told["matrix"]["rows"]][0] == ("REQ-1", "verified")
+    assert told["matrix"]["rows"][0]["tests"][0]["kills"] == ["fails if line 72 `<` becomes `<=`"]
+    assert told["matrix"]["rows"][2]["status"] == "measured"
+    assert (told["asked"], told["why"][:9]) == (False, "not asked")
+    assert (told["examples"]["found"], len(told["examples"]["unused"]), len(told["examples"]["doubts"])) == (1, 1, 1)
+
+
+def test_a_run_that_measured_nothing_has_no_matrix() -> None:
+    assert json_report.as_document(PASSED)["run"]["requirements"] is None
+    assert 'id="requirements"' not in html.render(PASSED)
+
+
+def test_the_page_tells_the_matrix_with_every_value_escaped() -> None:
+    page = html.render(run())
+    assert 'id="requirements"' in page
+    assert "fails if line 72 `&lt;` becomes `&lt;=`" in page
+    assert "names <code>REQ-11</code>" in page
+    assert "<b>:" not in page
+
+
+def test_the_lines_tell_what_fits_nowhere() -> None:
+    told = "\n".join(lines(matrix(), EXAMPLES))
+    assert told.startswith("verified         REQ-1 P0 (s.md:2): ")
+    assert "unknown ID REQ-11: t.py::test_b names it; did you mean REQ-1?" in told
+    assert "1 test without a requirement: t.py::test_c" in told
+    assert "1 example of the specification that no test uses" in told
+    assert "no example: s.md:2 take(2) is 1: no module of the component defines take" in told
+
+
+def test_junit_names_requirements_as_properties_and_is_xml_whatever_a_test_is_called() -> None:
+    root = ET.fromstring(junit("m", SUITE, matrix()))
+    told = {case.attrib["name"]: {each.attrib["name"]: each.attrib["value"] for each in case.iter("property")} for case in root.iter("testcase")}
+    assert told == {
+        "test_a[<?>]": {"requirement_id": "REQ-1", "requirement_status:REQ-1": "verified"},
+        "test_b": {"requirement_id": "REQ-11", "requirement_status:REQ-11": "unknown_id"},
+        "test_c": {},
+    }
+    assert root.attrib == {"name": "m", "tests": "3", "failures": "1", "errors": "0"}
+    assert [each.tag for case in root.iter("testcase") for each in case if each.tag != "properties"] == ["failure", "skipped"]
