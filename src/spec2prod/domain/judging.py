@@ -231,12 +231,9 @@ def _chosen(measured: Measured, names: list[str], known: Beforehand) -> dict[str
     tags = {name: frozenset(map(_tag, known.requirements.get(name, frozenset()) - known.met)) for name in names}
     kept = {each.test: each.gained for each in choose({name: kills[name] | tags[name] for name in sound}, suite)}
     mutants = {each.id: each for each in matrix.mutants}
-    covered = {name: frozenset().union(*(case.lines.values() for case in measured.of(name))) for name in names}
     told: dict[str, Judgement] = {}
     for name in names:
         verdict, sentence = _late(name, kills[name], kept.get(name), known, mutants)
-        if not kills[name] and verdict is JudgedVerdict.REJECTED:
-            sentence += f" ({len(covered[name])} lines run)"
         told[name] = Judgement(
             test=name,
             verdict=verdict,

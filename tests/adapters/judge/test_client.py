@@ -109,7 +109,7 @@ async def test_a_module_that_does_not_parse_is_an_error_with_its_address(project
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("box", [None, Sandbox(available=False)], ids=["sandbox", "no sandbox"])
+@pytest.mark.parametrize("box", [None, pytest.param(Sandbox(available=False), marks=pytest.mark.slow)], ids=["sandbox", "no sandbox"])
 async def test_a_judgement_that_takes_too_long_or_is_cancelled_leaves_nothing(project: Path, box: Sandbox | None) -> None:
     (project / "test_hangs.py").write_text(
         "import signal, time\ndef test_hangs():\n    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n    time.sleep(600)\n"

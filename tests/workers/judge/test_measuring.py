@@ -174,6 +174,7 @@ EXPECTED = {  # words of the mutant: the test whose assertion notices it
     "the slice loses its upper bound `3`": "test_refused_not[10-expected1]",
     "the decorator `@decorated` is removed": "test_wrapped",
 }
+pytestmark = pytest.mark.slow
 FILES = {"shapes.py": SHAPES, "test_shapes.py": TESTS}
 
 
@@ -229,7 +230,6 @@ def test_lines_are_those_that_coverage_counts_test_by_test(shapes: Told, tmp_pat
     assert {name: lines for name, lines in ours.items() if lines} == theirs
 
 
-@pytest.mark.slow
 def test_without_fork_the_answers_are_the_same(ask: Ask) -> None:
     files = {
         "unit.py": "LIMIT = 3\n\ndef low(x):\n    return x < LIMIT\n",
@@ -244,7 +244,6 @@ def test_without_fork_the_answers_are_the_same(ask: Ask) -> None:
     }
 
 
-@pytest.mark.slow
 def test_threads_at_import_cost_the_warm_process_and_change_no_answer(ask: Ask) -> None:
     unit = "def low(x):\n    return x < 3\n"
     tests = "import unit\ndef test_low():\n    assert unit.low(2) and not unit.low(3)\n"
@@ -300,7 +299,8 @@ def test_every_kind_of_test_runs_as_in_pytest_and_the_projects_options_stay_outs
     told = ask(files, ["unit.py"], mutate="score")
     assert {name: event["outcome"] for name, event in told.tests.items()} == dict.fromkeys(
         [
-            "test_fixture", "test_async", "test_property", "TestOld::test_old", "test_warns", "TestMany::test_one[1]", "TestMany::test_one[2]",
+            "test_fixture", "test_async", "test_property", "TestOld::test_old", "test_warns", "TestMany::test_one[1]",
+            "TestMany::test_one[2]",
             "test_doc",
             "test_kinds.test_doc",
         ],

@@ -166,5 +166,6 @@ class SqliteDatabase:
 
 def _is_full(error: BaseException) -> bool:
     """Whether a disk has no room: SQLite says so itself, or that its file of shared memory could not be made."""
-    code = error.sqlite_errorcode if isinstance(error, sqlite3.Error) else 0
+    cause = error.__cause__ if isinstance(error, StoreError) else error
+    code = cause.sqlite_errorcode if isinstance(cause, sqlite3.Error) else 0
     return code & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}

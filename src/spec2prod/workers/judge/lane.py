@@ -45,15 +45,17 @@ def serve(channel: Channel, setting: dict[str, Any], modules: dict[str, Module],
     watch = Watch([os.path.join(setting["scratch"], "tmp")], setting["root"], modules)
     watch.install()
     before, lines, begun = State([], []), lines_of(modules), time.perf_counter()
-    lines.start()
+    if not setting["mutant"]:
+        lines.start()
     try:
         collected = collecting.collect(setting["files"], setting, list(modules), watch.listening())
     except BaseException as error:  # noqa: BLE001 - pytest's refusals and a file's own SystemExit are answers
         channel.send({"kind": "refused", "reason": f"{type(error).__name__}: {error}"[:2000]})
         return
     finally:
-        lines.stop()
-    runner = Runner(collected, modules, watch)
+        if not setting["mutant"]:
+            lines.stop()
+    runner = Runner(collected, modules, watch, bare=bool(setting["mutant"]))
     is_alone = setting["alone"] or is_threaded()
     collecting.settle()
     evidence = [*watch.found, *(each for each in before.differences() if each["kind"] not in {"sys.path", "environment"})]

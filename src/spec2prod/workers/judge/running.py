@@ -26,15 +26,17 @@ class Unswappable(Exception):  # noqa: N818 - an answer, not an error
 class Runner:
     """What a lane knows: the collected items, the component's modules, and the watch over both."""
 
-    def __init__(self, collected: Collected, modules: dict[str, Module], watch: Watch) -> None:
-        """`modules` are by the path of their file."""
+    def __init__(self, collected: Collected, modules: dict[str, Module], watch: Watch, *, bare: bool) -> None:
+        """`modules` are by the path of their file. A bare runner swaps and watches nothing: its mutant was imported, and it is soon gone."""
         self.collected, self.modules, self.watch = collected, modules, watch
         self.component = imported(modules)
         self.judging = [module for name, module in sorted(sys.modules.items()) if is_counted(name)]
-        self._functions = living(modules)  # looked for here and not after a fork: to look at every object copies every page
-        self._caches = caches(modules)
-        self._watch_attributes()
-        self._state = State(self.component, self.judging)
+        # looked for here and not after a fork: to look at every object copies every page
+        self._functions = {} if bare else living(modules)
+        self._caches = [] if bare else caches(modules)
+        if not bare:
+            self._watch_attributes()
+        self._state = None if bare else State(self.component, self.judging)
 
     def run(self, job: dict[str, Any], send: Send) -> None:
         """Run the job's tests; end after the first that did not pass where the job says so."""
@@ -81,7 +83,7 @@ class Runner:
         answer = harness.answer()
         if ended:
             answer.update(outcome="failed", how="crash", exception=ended, message=f"it ended the run with {ended}")
-        evidence = [*self.watch.found, *(self._state.differences() if watch else [])]
+        evidence = [*self.watch.found, *(self._state.differences() if watch and self._state is not None else [])]
         return {**answer, "evidence": evidence, **(lines.answer() if lines else {})}
 
     def _protocol(self, item: Any, following: Any, lines: Lines | None) -> str:  # noqa: ANN401 - pytest's items
