@@ -43,8 +43,12 @@ def test_the_defaults_are_those_of_the_promotion_page() -> None:
         "flaky_tests": ("flaky <= 0", False),
         "requirements": ("p0_percent >= 100", False),
     }
-    at_production = {"documentation": ("percent >= 80, readme >= 1", False)}
-    for target, percent, more in ((Target.STAGING, 70, {}), (Target.PRODUCTION, 80, at_production)):
+    at_staging = {"requirements": ("p0_percent >= 100", True)}
+    at_production = {
+        "documentation": ("percent >= 80, readme >= 1", False),
+        "requirements": ("p0_percent >= 100, p1_percent >= 90, percent >= 80", True),
+    }
+    for target, percent, more in ((Target.STAGING, 70, at_staging), (Target.PRODUCTION, 80, at_production)):
         assert told(rules_for(target, Settings(), PLAIN)) == more | {
             "test_pass_rate": ("percent >= 100", True),
             "test_coverage": (f"percent >= {percent}", True),

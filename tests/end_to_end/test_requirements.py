@@ -109,10 +109,12 @@ def test_trace_prints_the_matrix_and_writes_junit(generated: tuple[Project, Ende
     told = project.command("trace", "--junit", "junit.xml")
     assert told.code == 0, told.out + told.err
     assert "uncovered        REQ-3 P2 (specs/calc.md:7)" in told.out
-    properties = [each.attrib["value"] for each in ET.parse(project.root / "junit.xml").iter("property") if each.attrib["name"] == "requirement_id"]
+    junit = ET.parse(project.root / "junit.xml")  # noqa: S314 - our own
+    properties = [each.attrib["value"] for each in junit.iter("property") if each.attrib["name"] == "requirement_id"]
     assert sorted(properties) == ["REQ-1", "REQ-1", "REQ-2", "REQ-2"]
 
 
+@pytest.mark.slow
 def test_trace_judges_by_the_targets_rule(generated: tuple[Project, Ended]) -> None:
     project, _ = generated
     told = project.command("trace", "--target", "production", "--json")
@@ -134,6 +136,7 @@ def test_a_changed_requirement_makes_its_evidence_stale_without_running_a_test(g
     assert told.code == 1
 
 
+@pytest.mark.slow
 def test_a_run_without_generation_only_tells_of_the_examples(tmp_path: Path) -> None:
     project = Project(tmp_path)
     (tmp_path / "tests").mkdir()
@@ -149,6 +152,7 @@ def test_a_run_without_generation_only_tells_of_the_examples(tmp_path: Path) -> 
     assert f"measured by the run {ended.report['context_session_id'][:8]}" in project.command("trace").out
 
 
+@pytest.mark.slow
 def test_a_specification_without_ids_whose_tests_carry_no_marker_is_not_asked(tmp_path: Path) -> None:
     project = Project(tmp_path)
     (tmp_path / "specs/calc.md").write_text("# Calc\n\n## Requirements\n\n- Adds\n")
@@ -160,6 +164,7 @@ def test_a_specification_without_ids_whose_tests_carry_no_marker_is_not_asked(tm
     assert "requirements" in [rule["gate"] for rule in json.loads(ended.out)["rules"]]
 
 
+@pytest.mark.slow
 def test_a_generator_that_cannot_be_had_is_refused_with_the_next_step(tmp_path: Path) -> None:
     ended = Project(tmp_path).command("run", "--generator", "pynguin")
     assert ended.code == 2

@@ -24,7 +24,7 @@ def generators_of(settings: Settings) -> tuple[str, ...]:
     named = (*settings.generators, *([OPENHANDS] if settings.enable_openhands_test_generation else []))
     if PYNGUIN in named:
         raise UsageError(
-            "pynguin is not available: this version has no environment for it (it needs a pytest below 9, and certifies whatever the code does)",
+            "pynguin is not available: this version has no environment for it (it needs a pytest below 9)",
             where=settings.origin("generators"),
             next_step="use --generator spec (examples of the specification, no model) or --generator openhands",
         )

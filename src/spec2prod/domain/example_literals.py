@@ -89,7 +89,7 @@ def is_error_name(name: str) -> bool:
     return all(part.isidentifier() for part in name.split(".")) and (is_builtin_error(last) or last.endswith(("Error", "Exception")))
 
 
-def written(value: object) -> str:
+def written(value: object) -> str:  # noqa: PLR0911 - one line a kind
     """Return a literal's value as code: double quotes, sets in order, so that equal values are written alike."""
     match value:
         case str():

@@ -11,7 +11,7 @@ from spec2prod.domain.example_literals import is_builtin_error
 from spec2prod.domain.specification import Specification
 
 type Definitions = Mapping[str, Mapping[str, str]]
-"""Module (dotted) → what it defines at its top → its kind: function, async, class, or class.method of what can be called without an object."""
+"""Module (dotted) → what it defines at its top → its kind: function, async, class. A method is there if it needs no object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ def placed(examples: Examples, known: Definitions) -> tuple[tuple[Placed, ...], 
 def unused(found: Iterable[Placed], tests: Iterable[str]) -> tuple[Placed, ...]:
     """Return the examples whose call stands in no test: neither written out, nor as arguments beside a call with a star."""
     used = [_used(text) for text in tests]
-    return tuple(each for each in found if not any(_is_used(each, *seen) for seen in used))
+    return tuple(each for each in found if not any(_is_used(each, seen) for seen in used))
 
 
 def _defined(text: str) -> Iterator[tuple[str, str]]:
@@ -148,27 +148,43 @@ def _error(name: str, known: Definitions) -> tuple[str, str] | str:
     return ("", name) if is_builtin_error(name) else found
 
 
-def _used(text: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """Return what a test file holds: calls written out, names called with a star, and tuples of literals."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Used:
+    """What a test file holds: calls written out, names called with a star, and literals that may be their arguments."""
+
+    calls: frozenset[str] = frozenset()
+    starred: frozenset[str] = frozenset()
+    literals: frozenset[str] = frozenset()
+
+
+def _used(text: str) -> _Used:
     try:
         nodes = list(ast.walk(ast.parse(text)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return frozenset(), frozenset(), frozenset()
+        return _Used()
     calls = [node for node in nodes if isinstance(node, ast.Call)]
-    starred = {ast.unparse(node.func).rpartition(".")[2] for node in calls if any(isinstance(each, ast.Starred) for each in node.args)}
-    return frozenset(_plain(node) for node in calls), frozenset(starred), frozenset(ast.dump(n) for n in nodes if isinstance(n, ast.Tuple))
+    return _Used(
+        calls=frozenset(_plain(node) for node in calls),
+        starred=frozenset(_last_name(node) for node in calls if any(isinstance(each, ast.Starred) for each in node.args)),
+        literals=frozenset(ast.dump(node) for node in nodes if isinstance(node, ast.Tuple | ast.Dict)),
+    )
 
 
 def _plain(node: ast.Call) -> str:
     """Return a call by the last part of its name, and its arguments."""
-    last = ast.unparse(node.func).rpartition(".")[2]
-    return " ".join([last, *map(ast.dump, node.args), *map(ast.dump, node.keywords)])
+    return " ".join([_last_name(node), *map(ast.dump, node.args), *map(ast.dump, node.keywords)])
 
 
-def _is_used(each: Placed, calls: frozenset[str], starred: frozenset[str], tuples: frozenset[str]) -> bool:
-    call = each.example.said.call
-    node = ast.parse(str(call), mode="eval").body
-    if call is None or not isinstance(node, ast.Call):
+def _last_name(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id if isinstance(node.func, ast.Name) else ""
+
+
+def _is_used(each: Placed, used: _Used) -> bool:
+    node = ast.parse(str(each.example.said.call), mode="eval").body
+    if not isinstance(node, ast.Call):
         return False
-    arguments = ast.dump(ast.Tuple(elts=node.args, ctx=ast.Load()))
-    return _plain(node) in calls or (call.callee.rpartition(".")[2] in starred and not call.keywords and arguments in tuples)
+    arguments = [ast.dump(ast.Tuple(elts=node.args, ctx=ast.Load()))]
+    if node.keywords:
+        names: list[ast.expr | None] = [ast.Constant(word.arg) for word in node.keywords]
+        arguments.append(ast.dump(ast.Dict(keys=names, values=[word.value for word in node.keywords])))
+    return _plain(node) in used.calls or (_last_name(node) in used.starred and used.literals.issuperset(arguments))

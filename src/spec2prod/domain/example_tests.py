@@ -82,7 +82,7 @@ def _test(group: Sequence[Placed], taken: set[str]) -> str:
     has_keywords = bool(said.call and said.call.keywords)
     names = ("where", "arguments", *(("keywords",) if has_keywords else ()), "expected")
     arguments = "arguments: tuple[object, ...]" + (", keywords: dict[str, object]" if has_keywords else "")
-    head = _marker(first.example) + ["@pytest.mark.parametrize("]
+    head = [*_marker(first.example), "@pytest.mark.parametrize("]
     head += [
         f"    ({', '.join(_quoted(name) for name in names)}),",
         "    [",

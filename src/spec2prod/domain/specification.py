@@ -93,7 +93,10 @@ class Specification:
 
 
 def render_spec(specification: Specification) -> str:
-    """Return the specification as the guide's markdown, and OpenSpec's where a requirement has a name; `parse_spec`'s inverse but for lines."""
+    """Return the specification as markdown: the guide's, and OpenSpec's where a requirement has a name.
+
+    It is the inverse of `parse_spec` up to line numbers.
+    """
     lines = [f"# {specification.title}", ""]
     if specification.overview:
         lines += ["## Overview", "", specification.overview, ""]

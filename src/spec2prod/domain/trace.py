@@ -23,6 +23,7 @@ MARKERS = ("requirement", "req", "verifies_requirement")
 """The pytest markers by which a test names what it shows; `workers/spec2prod_requirements.py` collects them."""
 
 _MARKED = re.compile(rf"\bmark\s*\.\s*(?:{'|'.join(MARKERS)})\b")
+_MOST_MEANT = 100  # unknown IDs for which a near one is looked for
 _PASSED, _RED = "passed", frozenset({"failed", "error"})
 _NOT_JUDGED = "its tests were not judged against mutants"
 _NO_KILL = "no test of it fails for any change of the code that it runs"
@@ -42,7 +43,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """One test that names a requirement. `kills` says in words which mutants it fails for; `is_stale`, that it was written for another text."""
+    """One test that names a requirement.
+
+    `kills` says in words which mutants it fails for; `is_stale`, that it was written for another text.
+    """
 
     node_id: str
     file: str
@@ -124,11 +128,12 @@ def trace(
     """
     claimed = _claimed(suite.cases)
     known = {each.id for each in (*specification.requirements, *specification.testing_requirements)}
+    near = {name: _near(name, known) for name in [name for name in claimed if name not in known][:_MOST_MEANT]}
     return Matrix(
         path=specification.path,
         rows=tuple(_row(each, claimed.get(each.id, ()), kills, defects, flaky) for each in specification.requirements),
         unknown=tuple(
-            Unknown(id=name, node_id=case.node_id, file=case.file, line=case.line, near=_near(name, known))
+            Unknown(id=name, node_id=case.node_id, file=case.file, line=case.line, near=near.get(name, ""))
             for name, cases in claimed.items()
             if name not in known
             for case in cases

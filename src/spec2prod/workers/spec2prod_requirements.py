@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MARKERS = ("requirement", "req", "verifies_requirement")
 ID, TEXT = "requirement_id", "requirement_text"
 LONGEST = 200  # characters of an ID
+PAIR = 2
 MOST = 100  # requirements of one test
 
 
@@ -60,7 +61,8 @@ def names_of(marker: pytest.Mark) -> list[str]:
 
 def claimed(properties: object) -> dict[str, str]:
     """Return what a report's properties say: requirement → hash of its text, empty where none is named."""
-    pairs = [pair for pair in properties if isinstance(pair, (list, tuple)) and len(pair) == 2] if isinstance(properties, list) else []
+    given = properties if isinstance(properties, list) else []
+    pairs = [tuple(pair) for pair in given if isinstance(pair, (list, tuple)) and len(pair) == PAIR]
     found = {value: "" for key, value in pairs if key == ID and isinstance(value, str)}
     for key, value in pairs:
         name, _, text = str(value).partition(" ")

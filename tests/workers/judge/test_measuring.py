@@ -323,3 +323,40 @@ def test_a_module_that_is_broken_or_not_there_is_told(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, str(WORKER)], input=json.dumps(request) + "\n", capture_output=True, text=True, check=True)
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert [event["module"] for event in told if event["event"] == "unreadable"] == ["broken.py", "gone.py"]
+
+
+def test_c_code_a_slow_import_and_side_effects_of_an_import_are_no_obstacle(ask: Ask) -> None:
+    files = {
+        "fast.py": "import math\nimport os\nimport time\n"
+        "from _bisect import bisect_right\ntime.sleep(0.5)\nos.environ['FAST'] = 'yes'\nSTARTED = []\n"
+        "STARTED.append(len(STARTED))\n\n\ndef place(numbers, x):\n    return bisect_right(numbers, math.floor(x)) + 1\n",
+        "test_fast.py": "import os, fast\ndef test_place():\n    assert fast.place([1, 2, 3], 2.5) == 3\n"
+        "def test_once():\n    assert fast.STARTED == [0] and os.environ['FAST'] == 'yes'\n",
+    }
+    told = ask(files, ["fast.py"], mutate="matrix")
+    assert {name: (event["outcome"], event["evidence"]) for name, event in told.tests.items()} == {
+        "test_place": ("passed", []),
+        "test_once": ("passed", []),
+    }
+    assert told.outcomes("`+` becomes `-`", "test_place") == {"assertion"}
+    assert told.outcomes("`STARTED.append(len(STARTED))` is removed", "test_once") == {"assertion"}
+
+
+def test_an_interpreter_without_pytest_is_an_error_of_the_judge(tmp_path: Path) -> None:
+    (tmp_path / "unit.py").write_text("X = 1\n")
+    bare = "import sys; sys.modules['pytest'] = None; import runpy; runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+    request = {
+        "root": str(tmp_path),
+        "import_root": ".",
+        "scratch": str(tmp_path / "s"),
+        "nonce": "n",
+        "groups": [],
+        "modules": ["unit.py"],
+    }
+    asked = json.dumps(request | {"groups": [{"name": "g", "files": ["test_x.py"]}]}) + "\n"
+    done = subprocess.run(
+        [sys.executable, "-c", bare, str(WORKER / "__main__.py")], input=asked, capture_output=True, text=True, check=True
+    )
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert last["event"] == "error"
+    assert "pytest" in last["reason"]

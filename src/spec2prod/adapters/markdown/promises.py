@@ -44,9 +44,11 @@ _LONGEST_COVERAGE = 200  # characters
 _COVERAGE_WORDS = frozenset(
     re.findall(
         r"\w+",
-        """a achieve all and at be branch by cent code component coverage ensure for full get goal has have is it keep least line lines maintain
-        minimum module more must needs of or overall per percent reach reaches shall should statement target test tests than the their this to
-        total unit with""",
+        """
+        a achieve all and at be branch by cent code component coverage ensure for full get goal has have is it keep least line lines
+        maintain minimum module more must needs of or overall per percent reach reaches shall should statement target test tests than
+        the their this to total unit with
+        """,
     )
 )
 

@@ -37,8 +37,8 @@ class Place:
 class Module:
     """One module of the component: its text, its tree and its mutants."""
 
-    def __init__(self, file: str, path: str, source: str) -> None:
-        """`file` is the name in the answer, `path` the one that compiled code carries."""
+    def __init__(self, file: str, path: str, source: str, *, mutable: bool = True) -> None:
+        """`file` is the name in the answer, `path` the one that compiled code carries; nothing is looked for that is not asked for."""
         self.file, self.path = file, path
         self.tree = ast.parse(source, filename=path)
         self.first_lines = first_lines(self.tree)
@@ -46,7 +46,7 @@ class Module:
         self._untouched = {number for number, line in enumerate(lines, start=1) if any(word in line for word in UNTOUCHED)}
         self._count: dict[str, int] = {}
         self._skeletons: dict[int, list[Any]] = {}
-        self.mutants = [each for each in self._found() if not self._is_equal(each)]
+        self.mutants = [each for each in self._found() if not self._is_equal(each)] if mutable else []
 
     def _found(self) -> Iterator[Mutant]:
         for top, node in enumerate(self.tree.body):

@@ -27,7 +27,7 @@ class Runner:
     """What a lane knows: the collected items, the component's modules, and the watch over both."""
 
     def __init__(self, collected: Collected, modules: dict[str, Module], watch: Watch, *, bare: bool) -> None:
-        """`modules` are by the path of their file. A bare runner swaps and watches nothing: its mutant was imported, and it is soon gone."""
+        """`modules` are by the path of their file. A bare runner swaps and watches nothing: its mutant was imported."""
         self.collected, self.modules, self.watch = collected, modules, watch
         self.component = imported(modules)
         self.judging = [module for name, module in sorted(sys.modules.items()) if is_counted(name)]

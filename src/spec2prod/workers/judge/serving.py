@@ -101,11 +101,11 @@ def settle(request: dict[str, Any]) -> None:
 def read(request: dict[str, Any], tell: Any) -> dict[str, Module]:  # noqa: ANN401 - a function
     """Parse the component's modules, and tell the mutants; what does not parse is told, and has none."""
     modules: dict[str, Module] = {}
-    mutable = request.get("mutable")
+    mutable, is_mutating = request.get("mutable"), request.get("mutate", "matrix") != "none"
     for file in request["modules"]:
         path = os.path.realpath(os.path.join(request["root"], file))
         try:
-            module = Module(file, path, text_of(path))
+            module = Module(file, path, text_of(path), mutable=is_mutating)
         except (OSError, SyntaxError, ValueError) as error:
             tell({"event": "unreadable", "module": file, "reason": str(error)})
             continue
@@ -113,6 +113,6 @@ def read(request: dict[str, Any], tell: Any) -> dict[str, Module]:  # noqa: ANN4
             module.mutants = [each for each in module.mutants if each.id in mutable]
         modules[path] = module
         tell({"event": "module", "module": file, "statements": executable(module.tree)})
-        for mutant in module.mutants if request.get("mutate", "matrix") != "none" else []:
+        for mutant in module.mutants:
             tell({"event": "mutant", **mutant.told()})
     return modules
