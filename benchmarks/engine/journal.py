@@ -98,9 +98,7 @@ def run(root: Path, database: str) -> Measured:
     clean(root)
     command = [sys.executable, "-m", "spec2prod", "run", "--spec", subject.specification, "--component", subject.component]
     env = {"SPEC2PROD_DATABASE_URL": database} if database else {}
-    return measured(
-        [[*command, "--target", "staging", "--async", "--no-cache"]], root, {"SPEC2PROD_DATABASE_URL": database} if database else {}
-    )
+    return measured([[*command, "--target", "staging", "--async", "--no-cache"]], root, env)
 
 
 def main() -> None:

@@ -53,8 +53,9 @@ _COARSE_RACY_NS = 2_000_000_000
 class Standing(NamedTuple):
     """What a run left; times are seconds since 1970.
 
-    `document` is the report's text, `summary` what was told on a terminal, `page` the path of the page about it. `watched` are files and folders outside of the project that it could have read: a folder's entries, and all that is below
-    them where the name ends with `BELOW`.
+    `document` is the report's text, `summary` what was told on a terminal, `page` the path of the page about it. `watched` are
+    files and folders outside of the project that it could have read: a folder's entries, and all that is below them where the
+    name ends with `BELOW`.
     """
 
     run_id: str

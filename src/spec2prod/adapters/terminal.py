@@ -234,7 +234,10 @@ def _timing(run: Run, console: Console) -> None:
     schedule = run.schedule
     if schedule.path:
         path = " → ".join(_short(each.name) for each in schedule.path)
-        waited = "".join(f"; idle {each.resource} slots waited most for {_short(each.waited_for)}" for each in [idle for idle in schedule.idle if idle.waited_for != NOTHING][:1])
+        waited = "".join(
+            f"; idle {each.resource} slots waited most for {_short(each.waited_for)}"
+            for each in [idle for idle in schedule.idle if idle.waited_for != NOTHING][:1]
+        )
         _say(console, Text(f"Critical path: {path}; no order could end before {_duration(schedule.lower_bound_ms)}{waited}."))
 
 

@@ -25,11 +25,17 @@ async def run_plan(plan: Plan, ports: Ports, *, prelude: Sequence[Span] = ()) ->
     Cancelling the call interrupts the run: nothing is left running, and what was measured until then is returned.
     """
     climb = Climb(plan, ports, prelude)
+    limit = asyncio.timeout(plan.time_limit_s)
     try:
-        try:
-            await climb.up()
-        except* FailedFastError as failed:
-            climb.failed_fast(red_of(failed))
+        async with limit:
+            try:
+                await climb.up()
+            except* FailedFastError as failed:
+                climb.failed_fast(red_of(failed))
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        climb.interrupted = climb.out_of_time = True
     except asyncio.CancelledError:
         climb.interrupted = True
         _take_back_cancellation()
@@ -51,7 +57,7 @@ class Climb:
         self.first: tuple[Judgement, ...] = ()
         self.results: dict[Stage, StageResult] = {Stage.SPECIFICATION: specification_result(plan.specification)}
         self.not_run: dict[Stage, str] = {}
-        self.interrupted = False
+        self.interrupted = self.out_of_time = False
 
     async def up(self) -> None:
         """Climb stage by stage. In async mode tests and agent work while linter, type checker and scanner do."""
@@ -81,13 +87,13 @@ class Climb:
 
     async def generate(self) -> None:
         """Have missing tests written, unless the suite is red: proposals are judged against a green one."""
-        if self.plan.generate and self.session.may_generate:
+        if self.plan.generate and self.session.may_generate and self._fits(Stage.GENERATION):
             await self.generation.run()
             self.results[Stage.GENERATION] = self.generation.result()
             await self.ports.writer.stop()  # its shutdown overlaps the judging of what it brought
             return
         if self.plan.generate:
-            self.not_run[Stage.GENERATION] = "the existing tests do not pass: mend them first, then generate"
+            self.not_run.setdefault(Stage.GENERATION, "the existing tests do not pass: mend them first, then generate")
         self.generation.arrived.put_nowait(None)
 
     def told(self) -> Run:
@@ -111,6 +117,7 @@ class Climb:
             processes=tuple(self.ports.host.processes),
             digest=self.ports.tree.digest(session.component.files),
             interrupted=self.interrupted,
+            out_of_time=self.out_of_time,
             attempt=self.ports.journal.attempt,
             resumed_from=self.ports.journal.resumed_from,
             replayed=tuple(self.ports.journal.replayed),
@@ -140,8 +147,26 @@ class Climb:
                 self.not_run[stage] = f"required gates did not pass: {', '.join(blocked)}"
             elif any(not self.results[each].verdict.lets_pass for each in STAGES if each in self.results):
                 self.not_run[stage] = "it was not released to staging"
-            else:
+            elif self._fits(stage):
                 self.results[stage] = await self.releasing.run(stage)
+
+    def _fits(self, stage: Stage) -> bool:
+        """Whether there is time for a stage, as far as earlier runs tell: one that would be cut off is not begun."""
+        history, limit_s = self.ports.history, self.plan.time_limit_s
+        expected = history.expected_ms(f"stage {stage}") if history else None
+        if limit_s is None or expected is None:
+            return True
+        left_s = limit_s - self.ports.clock.elapsed_ms() / 1000
+        if expected / 1000 <= left_s:
+            return True
+        self.not_run[stage] = f"it takes about {expected / 1000:.0f} s, and {max(0.0, left_s):.0f} s are left of the run's time limit"
+        self.interrupted = self.out_of_time = True
+        return False
+
+    def _why_not(self, stage: Stage) -> str:
+        if not self.interrupted:
+            return "no test was proposed" if stage in {Stage.GENERATION, Stage.ACCEPTANCE} else "a stage before it did not let it begin"
+        return "the run reached its time limit" if self.out_of_time else "the run was interrupted"
 
     def _blocking(self, stage: Stage) -> list[str]:
         """Name the required gates that keep a release out of an environment: each environment asks its own rules."""
@@ -159,7 +184,7 @@ class Climb:
             self.results[Stage.ACCEPTANCE] = self.acceptance.result()
         for stage in self.plan.stages:
             if stage not in self.results:
-                self.not_run.setdefault(stage, "the run was interrupted" if self.interrupted else "no test was proposed")
+                self.not_run.setdefault(stage, self._why_not(stage))
         for result in (self.results[stage] for stage in self.plan.stages if stage in self.results):
             self.session.tell("stage_ended", result.stage, f"{result.stage}: {result.verdict}", result.verdict)
 

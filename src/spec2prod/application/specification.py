@@ -36,6 +36,7 @@ class Promotion:
     waivers: tuple[Waiver, ...] = ()
     staging_rules: tuple[Rule, ...] = ()
     left_out: tuple[str, ...] = ()
+    time_limit_s: float | None = None
     fail_fast: bool = False
     generators: tuple[str, ...] = ("openhands",)
 
@@ -64,6 +65,7 @@ def plan_promotion(asked: Promotion, component: Component, specification: Specif
         rules=tuple(rules),
         staging_rules=asked.staging_rules,
         left_out=asked.left_out,
+        time_limit_s=asked.time_limit_s,
         generate=asked.generate,
         generation_required=asked.generation_required,
         auto_fix=asked.auto_fix,

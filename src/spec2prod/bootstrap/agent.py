@@ -95,6 +95,7 @@ def agent_options(settings: Settings, mode: Mode = Mode.ASYNC) -> OpenHandsOptio
         max_tokens=chosen.max_tokens,
         max_cost_usd=chosen.max_cost_usd,
         max_concurrent=chosen.max_concurrent if mode is Mode.ASYNC else 1,
+        time_left_s=settings.time_limit_seconds,
         fallbacks=tuple(
             Endpoint(
                 model=each.model,

@@ -299,7 +299,9 @@ def identity_of(plan: Plan) -> str:
     if interpreter.is_relative_to(component.root):
         interpreter = interpreter.relative_to(component.root)
     anywhere = replace(component, root=Path(), interpreter=interpreter, tests=())
-    return hashlib.sha256(repr(replace(plan, run_id="", component=anywhere)).encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(
+        repr(replace(plan, run_id="", component=anywhere, time_limit_s=None)).encode("utf-8", "surrogatepass")
+    ).hexdigest()
 
 
 def inputs_of(tree: ProjectTree, plan: Plan) -> dict[str, str]:

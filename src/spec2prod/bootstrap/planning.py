@@ -51,9 +51,8 @@ def prepare(request: Request, run_id: str) -> tuple[Plan, Place]:
         scripted_model=is_scripted(settings.openhands.model or ""),
         waivers=settings.waivers_given(),
         left_out=left_out(target, settings),
+        time_limit_s=settings.time_limit_seconds,
         fail_fast=settings.fail_fast,
-        staging_rules=applicable(rules_for(Target.STAGING, settings, specification), **asks)
-        if target is Target.PRODUCTION
-        else (),
+        staging_rules=applicable(rules_for(Target.STAGING, settings, specification), **asks) if target is Target.PRODUCTION else (),
     )
     return plan_promotion(asked, place.component, specification, rules), place

@@ -86,4 +86,6 @@ def teach(history: History, run: Run) -> None:
     for span in run.spans:
         if span.name.startswith("agent:"):
             history.learn(_AGENT, span.worked_ms)
+    for span in () if run.interrupted else run.stage_spans:
+        history.learn(f"stage {span.name}", span.duration_ms)
     history.keep()

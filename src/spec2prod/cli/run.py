@@ -83,6 +83,7 @@ def add_override_arguments(parser: argparse.ArgumentParser) -> None:
     ending = parser.add_mutually_exclusive_group()
     ending.add_argument("--fail-fast", action="store_true", help='end the run at the first "no" of a required gate, and ask no more')
     ending.add_argument("--keep-going", action="store_true", help="ask everything whatever is red: the default, and it overrides a setting")
+    parser.add_argument("--time-limit", type=float, metavar="S", help="time limit of the whole run; it can be resumed with another")
     parser.add_argument("--no-fix", action="store_true", help="do not let the linter mend the component's files")
     parser.add_argument("--no-cache", action="store_true", help="ask every question, whatever earlier runs have answered")
     parser.add_argument(
@@ -105,6 +106,8 @@ def overrides(args: argparse.Namespace) -> dict[str, object]:
         given["coverage_threshold"] = args.coverage_threshold
     if args.timeout_seconds is not None:
         given["timeout_seconds"] = args.timeout_seconds
+    if args.time_limit is not None:
+        given["time_limit_seconds"] = args.time_limit
     if args.no_fix:
         given["auto_fix_linting"] = False
     if args.no_cache:

@@ -141,7 +141,8 @@ class GateTable(Part):
     stage: Literal["testing", "refactoring"] = Field(default="refactoring", description="the stage in which it is asked")
     reads_tests: bool = Field(default=True, description="whether a change of the tests asks it again")
     reads: Names | None = Field(
-        default=None, description="the project's files that its answer depends on, as globs; unless stated, all of them: any change asks again"
+        default=None,
+        description="the project's files that its answer depends on, as globs; unless stated, all of them: any change asks again",
     )
     cache: bool = Field(default=True, description="whether its answer counts again while nothing that it reads has changed")
     exit_codes: Annotated[tuple[int, ...], Field(strict=False)] = Field(
@@ -253,6 +254,10 @@ class Table(Part):
     )
     auto_fix_linting: bool = Field(default=True, description="whether the linter may mend what it can mend safely; the change is shown")
     timeout_seconds: Seconds = Field(default=300.0, description="time limit of one module's agent task, in seconds")
+    time_limit_seconds: Seconds | None = Field(
+        default=None,
+        description="time limit of a whole run, in seconds; what does not fit into it is not begun, and the run can be resumed",
+    )
     test_timeout_seconds: Seconds = Field(default=600.0, description="time limit of one run of the tests, in seconds")
     poll_interval_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(
         default=2.0, description="longest pause between two looks at an agent's task, in seconds"
@@ -277,7 +282,9 @@ class Table(Part):
     type_checker: Literal["auto", "pyright", "basedpyright", "mypy", "ty"] = Field(
         default="auto", description="the type checker; `auto` is the one that the project configures, else basedpyright"
     )
-    cache: bool = Field(default=True, description="whether answers of earlier runs to the same questions count; `--no-cache` asks everything")
+    cache: bool = Field(
+        default=True, description="whether answers of earlier runs to the same questions count; `--no-cache` asks everything"
+    )
     cache_max_mb: Annotated[float, Field(gt=0)] = Field(
         default=500.0, description="how large the cache may grow, in MB; the least recently used answers go first"
     )

@@ -47,6 +47,7 @@ class Plan:
 
     `generators` names who writes tests where `generate` says that somebody does: spec, openhands.
 
+    `time_limit_s` is the time that the whole run may take, in seconds; None where there is no limit.
     `left_out` names the optional gates that the settings do not ask, a clause each.
 
     `rules` are those of the whole climb; a climb to production releases to staging under `staging_rules`, as a climb that
@@ -63,6 +64,7 @@ class Plan:
     staging_rules: tuple[Rule, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     left_out: tuple[str, ...] = ()
+    time_limit_s: float | None = None
     generate: bool
     generation_required: bool
     auto_fix: bool

@@ -78,6 +78,7 @@ class Run:
     processes: tuple[Completed, ...] = ()
     digest: str = ""
     interrupted: bool = False
+    out_of_time: bool = False
     attempt: int = 1
     resumed_from: str = ""
     replayed: tuple[Replayed, ...] = ()
@@ -120,6 +121,8 @@ class Run:
 
         Generation and acceptance help a run and judge none: they count only where the settings require generation.
         """
+        if self.out_of_time:
+            return ExitCode.TIME_LIMIT
         if self.interrupted:
             return ExitCode.INTERRUPTED
         if any(result.rolled_back for result in self.stages):
@@ -134,6 +137,11 @@ class Run:
     def _ran_out_of_time(self) -> bool:
         errored = (result for result in self.stages if self._counts(result.stage) and result.verdict is Verdict.ERRORED)
         return all(result.ran_out_of_time for result in errored)
+
+    @property
+    def interruption(self) -> str:
+        """Say what ended the run before its end."""
+        return f"the run reached its time limit of {self.plan.time_limit_s:g} s" if self.out_of_time else "the run was interrupted"
 
     @property
     def success(self) -> bool:
@@ -156,7 +164,7 @@ class Run:
         target = self.plan.target
         if self.success:
             return f"Promoted to {target}."
-        why = ("the run was interrupted",) if self.interrupted else self.blockers
+        why = (self.interruption,) if self.interrupted else self.blockers
         return f"Not promoted to {target}: {'; '.join(why)}."
 
 

@@ -171,6 +171,7 @@ class Plan(Part):
     rules: tuple[Rule, ...]
     waivers: tuple[Waiver, ...]
     left_out: tuple[str, ...]
+    time_limit_s: float | None
     generate: bool
     generators: tuple[str, ...]
     generation_required: bool
@@ -379,6 +380,7 @@ class FullRun(Part):
     conclusion: str
     started_at: str
     interrupted: bool
+    out_of_time: bool
     digest: str
     plan: Plan
     not_run: dict[Stage, str]

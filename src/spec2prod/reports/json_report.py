@@ -117,6 +117,7 @@ def _full(run: Run) -> document.FullRun:
         conclusion=run.conclusion,
         started_at=run.started_at,
         interrupted=run.interrupted,
+        out_of_time=run.out_of_time,
         digest=run.digest,
         plan=document.Plan.model_validate(run.plan),
         not_run=run.not_run,
