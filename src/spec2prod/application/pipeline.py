@@ -123,6 +123,7 @@ class Climb:
             replayed=tuple(self.ports.journal.replayed),
             cache_hits=session.recall.hits,
             cache_misses=session.recall.misses,
+            cache_kept=session.recall.kept,
             cpu_slots=self.ports.cpu_slots,
             matrix=session.matrix,
             examples=session.examples,

@@ -15,7 +15,7 @@ from spec2prod.errors import StoreError
 
 
 class Recall:
-    """One run's memory. `hits` and `misses` count the questions that were looked up.
+    """One run's memory. `hits` and `misses` count the questions that were looked up, `kept` the answers that later runs may use.
 
     Where the memory breaks, it is told once, and everything is asked: a cache decides no verdict.
     """
@@ -26,6 +26,7 @@ class Recall:
         self._memory = ports.memory
         self.hits = 0
         self.misses = 0
+        self.kept = 0
 
     def question(self, gate: Gate, component: Component, tree: Tree, only: Sequence[str] = ()) -> Question | None:
         """Return a gate's question to one tree; None where its answer is not kept, whatever it is."""
@@ -64,6 +65,7 @@ class Recall:
             return
         try:
             self._memory.cache.keep(question, trace or {}, kept, tree)
+            self.kept += not (kept.never or kept.flaky)
         except StoreError as error:
             self._forget(error)
 

@@ -76,7 +76,8 @@ def keep(question: Asked, run: Run, document: str, summary: str) -> None:
 def may_stand(run: Run) -> bool:
     """Whether asking again would find the same: every question was answered, nothing was changed, no day or person decides.
 
-    Production asks for time and people. A waiver has a day on which it ends. What an agent is asked may be answered otherwise.
+    Production asks for time and people. A waiver has a day on which it ends. What an agent is asked may be answered otherwise. And
+    each answer must be one that the exact cache takes: a suite that asks the network, or a gate that is not to be kept, never is.
     """
     from spec2prod.domain.plan import Target
     from spec2prod.errors import ExitCode
@@ -88,6 +89,8 @@ def may_stand(run: Run) -> bool:
         and not (run.requests or run.candidates or run.diffs or run.adopted or run.plan.waivers)
         and all(gate.answered and not _is_flaky(gate.gate, gate.measured) for gate in judged)
         and all(not gate.first_gates for gate in run.stages)
+        and run.cache_hits + run.cache_misses > 0
+        and run.cache_kept >= run.cache_misses
     )
 
 

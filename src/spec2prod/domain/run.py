@@ -84,6 +84,7 @@ class Run:
     replayed: tuple[Replayed, ...] = ()
     cache_hits: int = 0
     cache_misses: int = 0
+    cache_kept: int = 0
     cpu_slots: int = 0
     matrix: Matrix | None = None
     examples: Given | None = None
