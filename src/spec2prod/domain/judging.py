@@ -92,19 +92,24 @@ class Measured:
         """Return the matrix with test functions in place of their cases: a function kills what one of its cases kills."""
         function_of = {case.id: case.function for case in self.cases}
         rows: dict[str, dict[str, Kill]] = {}
+        crashes = {
+            mutant: {function_of.get(test, test): exception for test, exception in row.items()}
+            for mutant, row in self.matrix.crashes.items()
+        }
         for mutant, row in self.matrix.outcomes.items():
             grouped: dict[str, list[Kill]] = {}
             for test, kill in row.items():
                 grouped.setdefault(function_of.get(test, test), []).append(kill)
             rows[mutant] = {function: merged(kills) for function, kills in grouped.items()}
-        return KillMatrix(mutants=self.matrix.mutants, outcomes=rows, unjudged=self.matrix.unjudged)
+        return KillMatrix(mutants=self.matrix.mutants, outcomes=rows, unjudged=self.matrix.unjudged, crashes=crashes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """A verdict on one test function: who decided, a sentence for people, and what was seen.
 
-    `kills` are the IDs of all mutants that its assertions kill; `gained` those that only it kills among what is kept.
+    `kills` are the IDs of all mutants that its assertions kill, `stops` those at which it stops with an exception and that nobody's
+    assertion kills; `gained` those of both that only it notices among what is kept.
     """
 
     test: str
@@ -113,6 +118,7 @@ class Judgement:
     sentence: str
     evidence: tuple[Evidence, ...] = ()
     kills: tuple[str, ...] = ()
+    stops: tuple[str, ...] = ()
     gained: tuple[str, ...] = ()
 
 
@@ -223,40 +229,77 @@ def _failing(name: str, bad: JudgedCase, evidence: tuple[Evidence, ...], known: 
 
 
 def _chosen(measured: Measured, names: list[str], known: Beforehand) -> dict[str, Judgement]:
-    """Keep the tests that add something: a mutant that nothing kept kills, or the first evidence for a requirement."""
-    matrix = measured.by_function
-    kills = {name: matrix.killed_by([name]) for name in names}
-    suite = matrix.killed_by(known.existing)
-    sound = [name for name in names if name not in known.doubts and kills[name]]
+    """Keep the tests that add something: a mutant that nothing kept notices, or the first evidence for a requirement."""
+    seen = _seen(measured, names, known)
+    sound = [name for name in names if name not in known.doubts and seen.kills[name]]
     tags = {name: frozenset(map(_tag, known.requirements.get(name, frozenset()) - known.met)) for name in names}
-    kept = {each.test: each.gained for each in choose({name: kills[name] | tags[name] for name in sound}, suite)}
-    mutants = {each.id: each for each in matrix.mutants}
+    worth = {name: seen.kills[name] | seen.stops[name] | tags[name] for name in sound}
+    kept = {each.test: each.gained for each in choose(worth, seen.beforehand)}
     told: dict[str, Judgement] = {}
     for name in names:
-        verdict, sentence = _late(name, kills[name], kept.get(name), known, mutants)
+        verdict, sentence = _late(name, kept.get(name), known, seen)
         told[name] = Judgement(
             test=name,
             verdict=verdict,
-            filter=Filter.GROUNDING if verdict is JudgedVerdict.REVIEW else Filter.MUTATION,
+            filter=Filter.GROUNDING if verdict is JudgedVerdict.REVIEW and name in known.doubts else Filter.MUTATION,
             sentence=sentence,
             evidence=tuple(dict.fromkeys(piece for case in measured.of(name) for piece in case.evidence)),
-            kills=tuple(sorted(kills[name], key=lambda each: position(mutants[each]))),
-            gained=tuple(sorted(kept.get(name, frozenset()) & kills[name], key=lambda each: position(mutants[each]))),
+            kills=seen.in_order(seen.kills[name]),
+            stops=seen.in_order(seen.stops[name]),
+            gained=seen.in_order(kept.get(name, frozenset()) & (seen.kills[name] | seen.stops[name])),
         )
     return told
 
 
-def _late(
-    name: str, kills: frozenset[str], gained: frozenset[str] | None, known: Beforehand, mutants: Mapping[str, Mutant]
-) -> tuple[JudgedVerdict, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What each candidate notices: `kills` by an assertion, `stops` by an exception where nobody's assertion kills the mutant."""
+
+    matrix: KillMatrix
+    mutants: Mapping[str, Mutant]
+    kills: Mapping[str, frozenset[str]]
+    stops: Mapping[str, frozenset[str]]
+    beforehand: frozenset[str]
+
+    def in_order(self, mutants: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted(mutants, key=lambda each: position(self.mutants[each])))
+
+    def stops_with(self, name: str, mutants: Iterable[str]) -> str:
+        """Return ``stops with ValueError if line 16 `0` becomes `1` ``."""
+        ordered = self.in_order(mutants)
+        rest = _more(len(ordered) - 1)
+        return f"stops with {self.matrix.crashes[ordered[0]][name]} if {self.mutants[ordered[0]].condition}{rest}"
+
+
+def _seen(measured: Measured, names: list[str], known: Beforehand) -> _Seen:
+    """Weigh the matrix. An exception is the weaker kill: any call of broken code may raise, so an assertion on the mutant outdoes it."""
+    matrix = measured.by_function
+    kills = {name: matrix.killed_by([name]) for name in names}
+    suite = matrix.killed_by(known.existing)
+    asserted = suite.union(*(kills[name] for name in names if name not in known.doubts))
+    return _Seen(
+        matrix=matrix,
+        mutants={each.id: each for each in matrix.mutants},
+        kills=kills,
+        stops={name: matrix.crashed_by([name]) - asserted for name in names},
+        beforehand=suite | matrix.crashed_by(known.existing) - asserted,
+    )
+
+
+def _late(name: str, gained: frozenset[str] | None, known: Beforehand, seen: _Seen) -> tuple[JudgedVerdict, str]:
+    kills, stops = seen.kills[name], seen.stops[name]
     if not kills:
-        return JudgedVerdict.REJECTED, "its assertions notice none of the changes made to the code that it runs"
+        nothing = "its assertions notice none of the changes made to the code that it runs"
+        if not stops:
+            return JudgedVerdict.REJECTED, nothing
+        return JudgedVerdict.REVIEW, f"{nothing}; it only {seen.stops_with(name, stops)}"
     if name in known.doubts:
         return JudgedVerdict.REVIEW, known.doubts[name]
     if gained is None:
-        return JudgedVerdict.REDUNDANT, f"others notice all that it would notice: {fails_if(kills, mutants)}"
+        return JudgedVerdict.REDUNDANT, f"others notice all that it would notice: {fails_if(kills, seen.mutants)}"
     first = sorted(each.removeprefix(_TAG) for each in gained if each.startswith(_TAG))
-    reasons = [fails_if(alone, mutants)] if (alone := gained & kills) else []
+    reasons = [fails_if(alone, seen.mutants)] if (alone := gained & kills) else []
+    reasons += [seen.stops_with(name, alone)] if (alone := gained & stops) else []
     reasons += [f"is the first evidence for {', '.join(first)}"] if first else []
     return JudgedVerdict.ACCEPTED, "; ".join(reasons)
 
@@ -264,9 +307,11 @@ def _late(
 def fails_if(killed: Iterable[str], mutants: Mapping[str, Mutant]) -> str:
     """Return the reason in words: ``fails if line 72 `<` becomes `<=` (and if 3 more changes are made)``."""
     ordered = sorted((mutants[each] for each in killed), key=position)
-    more = len(ordered) - 1
-    rest = f" (and on {more} more change{'s' if more > 1 else ''})" if more else ""
-    return f"fails if {ordered[0].condition}{rest}"
+    return f"fails if {ordered[0].condition}{_more(len(ordered) - 1)}"
+
+
+def _more(count: int) -> str:
+    return f" (and on {count} more change{'s' if count > 1 else ''})" if count else ""
 
 
 _TAG = "requirement "

@@ -61,12 +61,14 @@ class Mutant:
 class KillMatrix:
     """Every mutant against every test that covers it. `outcomes` leads from the mutant's ID to its tests' outcomes.
 
-    A pair that is not there was not covered. `unjudged` says of mutants that could not be tried why.
+    A pair that is not there was not covered. `unjudged` says of mutants that could not be tried why. `crashes` names the exception
+    that ended a test on a mutant, by mutant and test; where the component could not even be imported there is none.
     """
 
     mutants: tuple[Mutant, ...] = ()
     outcomes: Mapping[str, Mapping[str, Kill]] = field(default_factory=dict)
     unjudged: Mapping[str, str] = field(default_factory=dict)
+    crashes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def killed_by(self, tests: Iterable[str]) -> frozenset[str]:
         """Return the IDs of the mutants that an assertion of one of these tests kills."""
@@ -74,6 +76,12 @@ class KillMatrix:
         return frozenset(
             mutant for mutant, row in self.outcomes.items() if any(kill is Kill.ASSERTION and test in wanted for test, kill in row.items())
         )
+
+    def crashed_by(self, tests: Iterable[str]) -> frozenset[str]:
+        """Return the IDs of the mutants at which one of these tests stops with an exception that it does not expect."""
+        wanted = frozenset(tests)
+        rows = ((mutant, self.crashes.get(mutant, {})) for mutant in self.outcomes)
+        return frozenset(mutant for mutant, row in rows if any(self.outcomes[mutant].get(test) is Kill.CRASH for test in wanted & row.keys()))
 
     def fate(self, mutant: str, tests: Iterable[str] | None = None) -> Fate:
         """Return what became of a mutant, of these tests alone where they are named."""

@@ -10,14 +10,14 @@ import secrets
 import shutil
 import signal
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from spec2prod.adapters.judge.place import JudgeError, Place, interpreter_folders
-from spec2prod.adapters.judge.reading import Reader
+from spec2prod.adapters.judge.reading import Progress, Reader
 from spec2prod.domain.judging import Measured
 
 WORKER = Path(__file__).resolve().parents[2] / "workers" / "judge"
@@ -39,9 +39,10 @@ class Mutation(StrEnum):
 class Judge:
     """`async with Judge(place) as judge: measured = await judge.measure(tests, candidates, modules)`."""
 
-    def __init__(self, place: Place) -> None:
-        """Nothing starts yet."""
+    def __init__(self, place: Place, listen: Callable[[Progress], None] = lambda _: None) -> None:
+        """Nothing starts yet. `listen` is told after each thing that the worker says, how far it is."""
         self._place = place
+        self._listen = listen
         self._scratch: Path | None = None
         self._measurements = 0
 
@@ -98,7 +99,7 @@ class Judge:
         process = await self._started(scratch)
         try:
             async with asyncio.timeout(self._place.bounds.total_s):
-                errors = await _attended(process, request, reader)
+                errors = await _attended(process, request, reader, self._listen)
         except TimeoutError:
             raise JudgeError(f"the judgement took longer than {self._place.bounds.total_s:g} s; last done: {reader.last_test}") from None
         finally:
@@ -131,7 +132,9 @@ class Judge:
             raise JudgeError(f"the judge could not be started: {error}", where=str(place.interpreter)) from error
 
 
-async def _attended(process: asyncio.subprocess.Process, request: Mapping[str, object], reader: Reader) -> str:
+async def _attended(
+    process: asyncio.subprocess.Process, request: Mapping[str, object], reader: Reader, listen: Callable[[Progress], None]
+) -> str:
     """Put the question, read to the end; return the last words on standard error."""
     if process.stdin is None or process.stdout is None or process.stderr is None:
         raise JudgeError("the judge was started without pipes: a bug of spec2prod")
@@ -143,6 +146,7 @@ async def _attended(process: asyncio.subprocess.Process, request: Mapping[str, o
             process.stdin.close()
         while line := await process.stdout.readline():
             reader.take(line)
+            listen(reader.progress)
         return await saying
     except ValueError as error:
         raise JudgeError(f"the judge sent a line longer than {_LONGEST_LINE} bytes") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from spec2prod.adapters.judge.place import JudgeError
@@ -11,6 +12,16 @@ from spec2prod.domain.judging import Evidence, JudgedCase, Measured
 from spec2prod.domain.mutation import Kill, KillMatrix, Mutant
 
 FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a measurement is: `measured` of the `tests` known so far, then `tried` of the `mutants` (those that no test reaches never are)."""
+
+    measured: int
+    tests: int
+    tried: int
+    mutants: int
 
 
 class Reader:
@@ -21,10 +32,12 @@ class Reader:
         self.ended = False
         self.last_test = ""
         self._nonce = nonce
+        self._known = 0
         self._python = ""
         self._cases: dict[str, JudgedCase] = {}
         self._mutants: list[Mutant] = []
         self._outcomes: dict[str, dict[str, Kill]] = {}
+        self._crashes: dict[str, dict[str, str]] = {}
         self._unjudged: dict[str, str] = {}
         self._refused: dict[str, str] = {}
         self._at_import: dict[str, tuple[Evidence, ...]] = {}
@@ -51,13 +64,19 @@ class Reader:
         except (KeyError, TypeError, ValueError) as error:
             raise JudgeError(f"the judge's {event} is not as agreed ({type(error).__name__}: {error})") from error
 
+    @property
+    def progress(self) -> Progress:
+        """Return how far the measurement is."""
+        tried = len(self._outcomes.keys() | self._unjudged.keys())
+        return Progress(measured=len(self._cases), tests=max(self._known, len(self._cases)), tried=tried, mutants=len(self._mutants))
+
     def measured(self, groups: Mapping[str, tuple[str, ...]]) -> Measured:
         """Return all that was said; `groups` leads from a group's name to its files."""
         refused = {file: reason for name, reason in self._refused.items() for file in groups.get(name, (name,))}
         seen = {file: evidence for name, evidence in self._at_import.items() for file in groups.get(name, (name,)) if evidence}
         return Measured(
             cases=tuple(self._cases[name] for name in sorted(self._cases)),
-            matrix=KillMatrix(mutants=tuple(self._mutants), outcomes=self._outcomes, unjudged=self._unjudged),
+            matrix=KillMatrix(mutants=tuple(self._mutants), outcomes=self._outcomes, unjudged=self._unjudged, crashes=self._crashes),
             refused=refused,
             at_import=seen,
             troubles=self._troubles,
@@ -82,6 +101,7 @@ class Reader:
         self._mutants.append(Mutant(module=message["file"], **{name: message[name] for name in names}))
 
     def _on_collected(self, message: dict[str, Any]) -> None:
+        self._known += len(message["tests"])
         self._too_many += message["too_many"]
         self._at_import[message["group"]] = _evidence(message["evidence"])
         for error in message["errors"]:
@@ -107,7 +127,10 @@ class Reader:
         )
 
     def _on_kill(self, message: dict[str, Any]) -> None:
-        self._outcomes.setdefault(message["mutant"], {})[message["test"]] = Kill(message["outcome"])
+        mutant, test, kill = message["mutant"], message["test"], Kill(message["outcome"])
+        self._outcomes.setdefault(mutant, {})[test] = kill
+        if kill is Kill.CRASH and message.get("exception"):
+            self._crashes.setdefault(mutant, {})[test] = str(message["exception"])
 
     def _on_unjudged(self, message: dict[str, Any]) -> None:
         self._unjudged[message["mutant"]] = message["reason"]

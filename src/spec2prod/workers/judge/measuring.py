@@ -227,7 +227,8 @@ class Measurement(Judge):
             outcome = "timeout"
         elif answer["outcome"] not in {"passed", "skipped", "xfailed"}:
             outcome = "assertion" if answer["how"] == "assertion" else "crash"
-        self.tell({"event": "kill", "mutant": job.named, "test": test, "outcome": outcome, "message": answer["message"][-500:]})
+        told = {"outcome": outcome, "exception": answer["exception"], "message": answer["message"][-500:]}
+        self.tell({"event": "kill", "mutant": job.named, "test": test, **told})
         if outcome == "assertion" and self.request.get("mutate") == "score":
             self._settled.add(job.named)
             others = [each for each in self.queue if each.named == job.named]
