@@ -295,6 +295,7 @@ def test_files_that_may_not_grow_leave_nothing_half(tmp_path: Path) -> None:
     assert project.report("sums") == {}
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_in_one_folder_both_tell_the_truth(tmp_path: Path) -> None:
     project = layouts.flat_module(tmp_path / "project")
     one, other = at_once(partial(project.run, "sums"), partial(project.run, "sums", "--output", "other.json"))

@@ -158,7 +158,7 @@ def test_a_draft_warns_in_development_and_is_refused_beyond_until_it_is_confirme
     assert shop.call("plan", *run[1:], "staging").code == 0
 
 
-@pytest.mark.parametrize("mode", [(), ("--async",)], ids=["sync", "async"])
+@pytest.mark.parametrize("mode", [pytest.param((), id="sync", marks=pytest.mark.slow), pytest.param(("--async",), id="async")])
 def test_what_the_plan_says_is_what_the_run_does(calculator: Calculator, mode: tuple[str, ...]) -> None:
     project = Project(calculator.root)
     project.put(
@@ -271,6 +271,7 @@ def test_doctor_starts_every_tool_and_tells_its_version(shop: Project) -> None:
     assert shop.files() == before
 
 
+@pytest.mark.slow
 def test_doctor_finds_an_environment_without_pytest(shop: Project) -> None:
     venv.create(shop.root / ".venv", with_pip=False)
     code, told = rows(shop)

@@ -54,6 +54,7 @@ def test_a_staging_run_starts_each_tool_once_and_four_in_all(tested: Calculator)
     assert ended.code == 0, ended.out + ended.err
 
 
+@pytest.mark.slow
 def test_further_gates_start_nothing_more(tested: Calculator) -> None:
     stated = "documentation = {percent = 100, readme = 1, required = true}\ncomplexity = {complexity = 1}\n"
     rules = f"\n[tool.spec2prod.rules.development]\n{stated}"
@@ -144,6 +145,7 @@ def test_the_gates_that_the_page_describes_are_asked_and_judged(tested: Calculat
     assert tested.run().gate("test_pass_rate")["verdict"] == "passed", "development asks neither"
 
 
+@pytest.mark.slow
 def test_an_own_gate_that_could_not_be_asked_blocks_with_the_reason(tested: Calculator) -> None:
     own = '\n[tool.spec2prod.gates.absent]\ncommand = ["no-such-program"]\nformat = "junit"\n[tool.spec2prod.rules.development.absent]\n'
     add(tested, "pyproject.toml", own)

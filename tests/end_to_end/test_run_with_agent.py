@@ -51,7 +51,11 @@ def test_the_agent_writes_tests_beside_the_other_stages_and_only_good_ones_are_a
     ("env", "says"),
     [
         ({}, "LLM_MODEL"),
-        ({"LLM_MODEL": "openai/gpt-x", "LLM_API_KEY": "some", "LLM_BASE_URL": "http://127.0.0.1:9/v1"}, "127.0.0.1:9"),
+        pytest.param(
+            {"LLM_MODEL": "openai/gpt-x", "LLM_API_KEY": "some", "LLM_BASE_URL": "http://127.0.0.1:9/v1"},
+            "127.0.0.1:9",
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["no key and no model", "dead endpoint"],
 )
@@ -103,6 +107,7 @@ def test_a_rate_limited_model_is_waited_for(calculator: Calculator, misbehaving:
     assert ended.code == 0, ended.out + ended.err
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_the_agent_works_ends_in_a_report_and_leaves_nothing(calculator: Calculator, misbehaving: Any) -> None:
     model = misbehaving(silent=True)
     before = calculator.files()

@@ -12,7 +12,7 @@ STANDS = "Nothing has changed since the run of"
 TYPED = {"pyproject.toml": layouts.PLAIN + '[tool.spec2prod]\ntype_checker = "mypy"\n'}  # an errored gate is asked again, always
 
 
-@pytest.mark.parametrize("is_red", [False, True])
+@pytest.mark.parametrize("is_red", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_an_unchanged_project_is_answered_from_what_its_run_left(tmp_path: Path, *, is_red: bool) -> None:
     project = layouts.flat_module(tmp_path / "project")
     project.write(TYPED)

@@ -14,6 +14,7 @@ from spec2prod.cli import (
     extend,
     gates,
     init,
+    judge,
     openhands,
     plan,
     queue,
@@ -61,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"spec2prod {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (init, doctor, plan, run, trace, runs, extend, worker, queue):
+    for command in (init, doctor, plan, run, trace, judge, runs, extend, worker, queue):
         command.add(commands, common)
     releases.add(commands, common)
     for command in (gates, config, explain, cache, openhands):

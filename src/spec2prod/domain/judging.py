@@ -209,10 +209,10 @@ def _unfit(name: str, cases: tuple[JudgedCase, ...], evidence: tuple[Evidence, .
 def _unjudgeable(measured: Measured, name: str, file: str, cases: tuple[JudgedCase, ...]) -> str:
     """Say why nothing true can be said about a test; empty where something can."""
     if file in measured.refused:
-        return f"its file could not be collected: {_last_line(measured.refused[file])}"
+        return f"its file could not be collected: {last_line(measured.refused[file])}"
     trouble = next((measured.troubles[case.id] for case in cases if case.id in measured.troubles), "")
     if trouble:
-        return f"the judge disagrees with itself: {_last_line(trouble)}"
+        return f"the judge disagrees with itself: {last_line(trouble)}"
     if name in measured.too_many:
         return f"it has more cases than the judge runs ({len(cases)} were run)"
     return "" if cases else "it was not collected"
@@ -220,10 +220,11 @@ def _unjudgeable(measured: Measured, name: str, file: str, cases: tuple[JudgedCa
 
 def _failing(name: str, bad: JudgedCase, evidence: tuple[Evidence, ...], known: Beforehand) -> Judgement:
     """Tell a test that reveals a defect from one that is wrong: it must be tied to a requirement, and state what is false."""
-    told = OUTCOMES.get(bad.outcome, bad.outcome) + (f": {_last_line(bad.message)}" if bad.message else "")
+    told = OUTCOMES.get(bad.outcome, bad.outcome) + (f": {last_line(bad.message)}" if bad.message else "")
     grounded = known.requirements.get(name, frozenset())
     if bad.outcome == "failed" and bad.how == "assertion" and grounded and name not in known.unstable:
-        sentence = f"the code may be wrong: {' and '.join(sorted(grounded))} demands what {_last_line(bad.message) or 'this test asserts'}"
+        demanded = " and ".join(sorted(grounded))
+        sentence = f"the code may be wrong: what it asserts for {demanded} does not hold: {last_line(bad.message) or 'no message'}"
         return Judgement(test=name, verdict=JudgedVerdict.SUSPECTED_DEFECT, filter=Filter.TRIAGE, sentence=sentence, evidence=evidence)
     return _rejected(name, Filter.ISOLATION, told, evidence)
 
@@ -329,7 +330,7 @@ def _objection(piece: Evidence) -> str:
     return OBJECTIONS[piece.kind] + (f" ({piece.detail})" if piece.detail else "")
 
 
-def _last_line(text: str) -> str:
+def last_line(text: str) -> str:
     """Return the line of a traceback that says what was wrong: pytest marks it with `E`."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     marked = [line[1:].strip() for line in lines if line.startswith("E ")]

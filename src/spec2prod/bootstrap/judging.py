@@ -1,0 +1,142 @@
+"""Test files, whoever wrote them, before the judge: one verdict per test function, and nothing adopted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from spec2prod.adapters import markdown, programs
+from spec2prod.adapters.clock import SystemClock
+from spec2prod.adapters.fingerprints.environment import environment_digest, interpreter_digest
+from spec2prod.adapters.host import ALLOWED
+from spec2prod.adapters.store.cache import AnswerStore
+from spec2prod.adapters.store.database import Database, open_database
+from spec2prod.bootstrap.durable import NOWHERE, place_of_database
+from spec2prod.bootstrap.judging_place import Candidate, candidates_of, workplace_of
+from spec2prod.bootstrap.judging_verdicts import Judged, verdicts_in
+from spec2prod.bootstrap.place import Place, place_of
+from spec2prod.bootstrap.project import project_root
+from spec2prod.config.settings import read_settings
+from spec2prod.domain.question import FILE, Kept, Question, digest_of, is_report
+from spec2prod.domain.specification import Specification
+from spec2prod.errors import StoreError, StoreLayoutError
+
+_PACKAGE = Path(__file__).parents[1]
+_CODE = ("adapters/judge", "workers", "domain", "gates", "bootstrap")  # what judges: another version of it judges anew
+_JUDGEMENT = "judgement"
+_MB = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is to be judged. `cache` is off where an earlier judgement must not answer."""
+
+    files: tuple[Path, ...]
+    component: str
+    component_path: Path | None = None
+    spec: Path | None = None
+    cache: bool = True
+    root: Path | None = None
+
+
+async def judge_files(asked: Asked, listen: Callable[[str], None] = lambda _: None) -> Judged:
+    """Judge test files beside the component's own suite; `listen` is told how far it is.
+
+    Unchanged files in an unchanged project are answered from the cache: no process is started. A judgement with an error in it is never
+    kept.
+
+    Raises:
+        Spec2prodError: whatever is refused, with its address and the next step; `JudgeError` where the judge could not do its work.
+    """
+    root = asked.root or project_root(asked.component_path)
+    settings = read_settings(root, {}, os.environ)
+    place = place_of(asked.component, asked.component_path, settings, f"judge-{uuid.uuid4()}", root)
+    specification = markdown.read_spec(asked.spec, root) if asked.spec else None
+    candidates = candidates_of(asked.files, place)
+    database = _database(place) if asked.cache and settings.cache else None
+    try:
+        if database is None:
+            return await _judged(place, candidates, specification, listen)
+        question = _question(place, candidates, root / asked.spec if asked.spec else None)
+        return await _kept(AnswerStore(database), question, place, lambda: _judged(place, candidates, specification, listen))
+    finally:
+        place.tree.remember()
+        if database is not None:
+            database.close()
+
+
+async def _kept(store: AnswerStore, question: Question, place: Place, judge: Callable[[], Awaitable[Judged]]) -> Judged:
+    """Look for the judgement; else judge, and keep what came of it."""
+    kept = store.find(question, place.tree)
+    if kept is not None and kept.texts is not None:
+        store.settle(place.settings.cache_max_mb * _MB)
+        return replace(_read(kept.texts[_JUDGEMENT]), from_cache=True)
+    judged = await judge()
+    if judged.is_whole:
+        told = {_JUDGEMENT: json.dumps(asdict(judged))}
+        store.keep(question, {}, Kept(run_id=place.run_id, measured_at=SystemClock().now(), tool="judge", texts=told), place.tree)
+        store.settle(place.settings.cache_max_mb * _MB)
+    return judged
+
+
+async def _judged(
+    place: Place, candidates: Sequence[Candidate], specification: Specification | None, listen: Callable[[str], None]
+) -> Judged:
+    """Judge in a copy of the project, and leave nothing of it."""
+    try:
+        listen("copying the project")
+        return await verdicts_in(await workplace_of(place, candidates), specification, listen)
+    finally:
+        shutil.rmtree(place.tree.run_folder, ignore_errors=True)
+
+
+def _question(place: Place, candidates: Sequence[Candidate], spec: Path | None) -> Question:
+    """Return exactly what a judgement depends on: any file of the project may be read by a test."""
+    component, tree = place.component, place.tree
+    sites = programs.site_packages(component.interpreter)
+
+    def digests(paths: list[str]) -> dict[str, str]:
+        return {name.removeprefix(FILE): digest for name, digest in tree.state([FILE + path for path in paths]).items()}
+
+    code = [str(each) for folder in _CODE for each in (_PACKAGE / folder).rglob("*.py")]
+    return Question(
+        name="judge",
+        component=component.name,
+        inputs={
+            "project": tree.digest([path for path in tree.list_files() if not is_report(path)]),
+            **{f"candidate:{each.shown}": digest_of([each.own, each.text]) for each in candidates},
+            "component": digest_of([component.source, component.import_root, component.modules, component.tests]),
+            "specification": hashlib.sha256(spec.read_bytes()).hexdigest() if spec else "none",
+            "spec2prod": digest_of(sorted((path[len(str(_PACKAGE)) :], digest) for path, digest in digests(code).items())),
+            "interpreter": interpreter_digest(component.interpreter, digests),
+            "environment": environment_digest(sites, digests),
+            "variables": digest_of({name: os.environ[name] for name in ALLOWED if name in os.environ}),
+        },
+    )
+
+
+def _read(text: str) -> Judged:
+    values: dict[str, Any] = json.loads(text)
+    return Judged.of(values)
+
+
+def _database(place: Place) -> Database | None:
+    """Open the cache; None where nothing is kept, or the project's own file cannot be used: then it is judged anew."""
+    where = place_of_database(place.tree.root, place.settings.database_url)
+    if where == NOWHERE:
+        return None
+    try:
+        return open_database(where)
+    except StoreLayoutError:
+        raise
+    except StoreError:
+        if "://" in where:
+            raise
+        return None
