@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -36,9 +37,15 @@ def case(name: str = "test_a", **more: object) -> JudgedCase:
     return JudgedCase(id=f"test_x.py::{name}", function=f"test_x.py::{name.partition('[')[0]}", **fields)  # type: ignore[arg-type]
 
 
-def measured(*cases: JudgedCase, kills: Mapping[str, Mapping[str, Kill]] | None = None, **more: object) -> Measured:
+def measured(
+    *cases: JudgedCase,
+    kills: Mapping[str, Mapping[str, Kill]] | None = None,
+    crashes: Mapping[str, Mapping[str, str]] | None = None,
+    **more: object,
+) -> Measured:
     rows = {mutant: {f"test_x.py::{test}": kill for test, kill in row.items()} for mutant, row in (kills or {}).items()}
-    return Measured(cases=cases, matrix=KillMatrix(mutants=MUTANTS, outcomes=rows), **more)  # type: ignore[arg-type]
+    stops = {mutant: {f"test_x.py::{test}": error for test, error in row.items()} for mutant, row in (crashes or {}).items()}
+    return Measured(cases=cases, matrix=KillMatrix(mutants=MUTANTS, outcomes=rows, crashes=stops), **more)  # type: ignore[arg-type]
 
 
 def only(found: Measured, beforehand: Beforehand | None = None) -> Judgement:
@@ -57,6 +64,36 @@ def test_a_test_that_notices_a_change_is_accepted_and_says_which() -> None:
 @pytest.mark.parametrize("kill", [Kill.CRASH, Kill.TIMEOUT, Kill.SURVIVED, Kill.NOT_RUN])
 def test_only_assertions_count(kill: Kill) -> None:
     assert only(measured(case(), kills={"m72": {"test_a": kill}})).verdict is JudgedVerdict.REJECTED
+
+
+def test_an_exception_on_a_change_that_no_assertion_notices_counts_for_a_test_whose_assertions_notice_another() -> None:
+    kills = {"m72": {"test_a": Kill.ASSERTION, "test_b": Kill.ASSERTION}, "m80": {"test_b": Kill.CRASH}}
+    found = measured(case("test_a"), case("test_b"), kills=kills, crashes={"m80": {"test_b": "ValueError"}})
+    first, second = judged(found, ["test_x.py::test_a", "test_x.py::test_b"])
+    assert (first.verdict, second.verdict) == (JudgedVerdict.REDUNDANT, JudgedVerdict.ACCEPTED)
+    assert second.sentence == "fails if line 72 `<` becomes `<=`; stops with ValueError if line 80 `<` becomes `<=`"
+    assert (second.kills, second.stops, second.gained) == (("m72",), ("m80",), ("m72", "m80"))
+
+
+def test_an_exception_counts_for_nothing_where_somebodys_assertion_notices_the_same_change() -> None:
+    kills = {"m72": {"test_a": Kill.ASSERTION, "test_b": Kill.ASSERTION}, "m80": {"test_a": Kill.ASSERTION, "test_b": Kill.CRASH}}
+    found = measured(case("test_a"), case("test_b"), kills=kills, crashes={"m80": {"test_b": "ValueError"}})
+    first, second = judged(found, ["test_x.py::test_a", "test_x.py::test_b"])
+    assert (first.verdict, second.verdict, second.stops) == (JudgedVerdict.ACCEPTED, JudgedVerdict.REDUNDANT, ())
+
+
+def test_a_test_that_only_ever_stops_is_for_review() -> None:
+    found = measured(case(), kills={"m72": {"test_a": Kill.CRASH}}, crashes={"m72": {"test_a": "ValueError"}})
+    judgement = only(found)
+    assert (judgement.verdict, judgement.filter) == (JudgedVerdict.REVIEW, Filter.MUTATION)
+    assert judgement.sentence.endswith("it only stops with ValueError if line 72 `<` becomes `<=`")
+
+
+def test_what_stops_the_existing_suite_needs_no_other_test() -> None:
+    kills = {"m72": {"test_old": Kill.ASSERTION, "test_a": Kill.ASSERTION}, "m80": {"test_old": Kill.CRASH, "test_a": Kill.CRASH}}
+    found = measured(case(), case("test_old"), kills=kills, crashes={"m80": {"test_old": "KeyError", "test_a": "KeyError"}})
+    beforehand = Beforehand(existing=frozenset({"test_x.py::test_old"}))
+    assert [each.verdict for each in judged(found, ["test_x.py::test_a"], beforehand)] == [JudgedVerdict.REDUNDANT]
 
 
 def test_the_second_of_two_alike_is_redundant() -> None:
@@ -126,7 +163,7 @@ def test_what_was_seen_while_its_file_was_imported_counts_against_each_of_its_te
     "more",
     [{"refused": {"test_x.py": "SyntaxError"}}, {"troubles": {"test_x.py::test_a": "differs"}}, {"too_many": ("test_x.py::test_a",)}],
 )
-def test_what_cannot_be_judged_is_errored_and_never_a_verdict(more: dict[str, object]) -> None:
+def test_what_cannot_be_judged_is_errored_and_never_a_verdict(more: dict[str, Any]) -> None:
     assert only(measured(case(), kills={"m72": {"test_a": Kill.ASSERTION}}, **more)).verdict is JudgedVerdict.ERRORED
 
 

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from spec2prod.application.ports import Event
 from spec2prod.domain.candidate import Candidate, CandidateVerdict, TaskStatus
-from spec2prod.domain.plan import Stage
+from spec2prod.domain.plan import Mode, Stage
 from spec2prod.domain.run import Refusal, Run, StageResult
 from spec2prod.domain.schedule_simulation import NOTHING
 from spec2prod.domain.verdict import Finding, Judgement, Measurement, Verdict
@@ -232,7 +232,7 @@ def _timing(run: Run, console: Console) -> None:
     if run.cache_hits:
         _say(console, Text(f"{run.cache_hits} of {run.cache_hits + run.cache_misses} answers from the cache (--no-cache asks everything)."))
     schedule = run.schedule
-    if schedule.path:
+    if schedule.path and run.plan.mode is Mode.ASYNC:  # one after another, there is no other order
         path = " → ".join(_short(each.name) for each in schedule.path)
         waited = "".join(
             f"; idle {each.resource} slots waited most for {_short(each.waited_for)}"

@@ -20,7 +20,8 @@ from spec2prod.adapters.store.cache import AnswerStore
 from spec2prod.adapters.store.database import Database, open_database
 from spec2prod.bootstrap.durable import NOWHERE, place_of_database
 from spec2prod.bootstrap.judging_place import Candidate, candidates_of, workplace_of
-from spec2prod.bootstrap.judging_verdicts import Judged, verdicts_in
+from spec2prod.bootstrap.judging_told import Judged
+from spec2prod.bootstrap.judging_verdicts import verdicts_in
 from spec2prod.bootstrap.place import Place, place_of
 from spec2prod.bootstrap.project import project_root
 from spec2prod.config.settings import read_settings

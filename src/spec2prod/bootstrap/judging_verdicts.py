@@ -7,10 +7,9 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
 
 from spec2prod.adapters.host import ProcessHost
 from spec2prod.adapters.judge import place as judge_place
@@ -19,72 +18,23 @@ from spec2prod.adapters.judge.place import Bounds, JudgeError, interpreter_folde
 from spec2prod.adapters.judge.reading import Progress
 from spec2prod.adapters.sandbox import find_sandbox
 from spec2prod.bootstrap.judging_place import Workplace
+from spec2prod.bootstrap.judging_told import NOTHING, Judged, ScreenedFiles, rows
 from spec2prod.domain.command import Command
 from spec2prod.domain.judging import Beforehand, Filter, JudgedVerdict, Judgement, Measured, judged, last_line
 from spec2prod.domain.judging_canaries import planted, void_reason
 from spec2prod.domain.judging_comparing import confirmed, grounded, harmless, unstable
-from spec2prod.domain.screening import Screened, screen
+from spec2prod.domain.screening import screen
 from spec2prod.domain.specification import Specification
 from spec2prod.domain.suite import CaseResult
 from spec2prod.domain.verdict import Unanswered
 from spec2prod.gates.reading import WORKERS
 from spec2prod.gates.tests import TestsGate
 
-type _Screened = Mapping[str, tuple[Screened, ...] | str]
-
-_NOTHING = Measured()
 _USUAL = (("PYTHONHASHSEED", "0"),)
 _ELSEWHERE = (("PYTHONHASHSEED", "4242"), ("TZ", "Pacific/Chatham"), ("LC_ALL", "C"), ("HOME", "/"))
 _HOW_ELSEWHERE = "with another hash seed, time zone, locale and home folder"
 _ORDER = "random:1"
 _HOW_PLAIN = "in a plain pytest run of it with the suite, in random order"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedTest:
-    """The verdict on one test function, ready to be told. `line` is 1-based, 0 where it is not known; mutants are told in words."""
-
-    file: str
-    name: str
-    line: int
-    verdict: str
-    filter: str
-    filter_number: int
-    sentence: str
-    evidence: tuple[str, ...] = ()
-    kills: tuple[str, ...] = ()
-    stops: tuple[str, ...] = ()
-    gained: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """A whole judgement. `void` says why none of it counts; `unsandboxed`, why it ran without a sandbox.
-
-    `suite` counts the existing tests beside which it was made, `absent` says of their files that could not be collected why.
-    """
-
-    component: str
-    specification: str
-    tests: tuple[JudgedTest, ...]
-    suite: int = 0
-    absent: tuple[str, ...] = ()
-    mutants: int = 0
-    void: str = ""
-    unsandboxed: str = ""
-    from_cache: bool = False
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Self:
-        """Return what `dataclasses.asdict` and JSON made of one."""
-        lists = ("evidence", "kills", "stops", "gained")
-        tests = tuple(JudgedTest(**{**each, **{name: tuple(each[name]) for name in lists}}) for each in values["tests"])
-        return cls(**{**values, "tests": tests, "absent": tuple(values["absent"])})
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether every test has a true verdict."""
-        return not self.void and all(each.verdict != JudgedVerdict.ERRORED for each in self.tests)
 
 
 async def verdicts_in(work: Workplace, specification: Specification | None, listen: Callable[[str], None]) -> Judged:
@@ -97,8 +47,8 @@ async def verdicts_in(work: Workplace, specification: Specification | None, list
     told = Judged(component=work.component.name, specification=specification.path if specification else "", tests=())
     left = [path for path, found in screened.items() if isinstance(found, str) or any(not each.objection for each in found)]
     if not left:
-        verdicts = judged(_NOTHING, _names(screened), Beforehand(objections=_objections(screened)))
-        return replace(told, tests=_told(work, screened, verdicts))
+        verdicts = judged(NOTHING, _names(screened), Beforehand(objections=_objections(screened)))
+        return replace(told, tests=rows(work, screened, verdicts))
     before = work.tree.digest(work.tree.list_files())
     measured, found, existing = await _found(work, left, screened, specification, listen)
     if work.tree.digest(work.tree.list_files()) != before:
@@ -108,7 +58,7 @@ async def verdicts_in(work: Workplace, specification: Specification | None, list
     verdicts = _voided([each for each in found if each.test not in canaries], void)
     return replace(
         told,
-        tests=_told(work, screened, verdicts, measured),
+        tests=rows(work, screened, verdicts, measured),
         suite=len(existing),
         absent=tuple(f"{path}: {last_line(measured.refused[path])}" for path in work.suite if path in measured.refused),
         mutants=len(measured.matrix.mutants),
@@ -118,7 +68,7 @@ async def verdicts_in(work: Workplace, specification: Specification | None, list
 
 
 async def _found(
-    work: Workplace, left: Sequence[str], screened: _Screened, specification: Specification | None, listen: Callable[[str], None]
+    work: Workplace, left: Sequence[str], screened: ScreenedFiles, specification: Specification | None, listen: Callable[[str], None]
 ) -> tuple[Measured, tuple[Judgement, ...], frozenset[str]]:
     """Measure, compare with other ways to run, judge; return also the test functions of the existing suite."""
     measured, elsewhere = await asyncio.gather(
@@ -157,11 +107,26 @@ async def _measured(  # noqa: PLR0913 - what a measurement is made of
         environment=environment,
         readable=work.readable,
     )
-    async with Judge(where, lambda progress: listen(_progress(progress))) as judge:
+    async with Judge(where, _news(listen)) as judge:
         return await judge.measure(suite, files, component.modules, mutation=mutation)
 
 
+def _news(listen: Callable[[str], None]) -> Callable[[Progress], None]:
+    """Tell progress in words, each words once: the judge says many things that change nothing for a reader."""
+    told = ""
+
+    def take(progress: Progress) -> None:
+        nonlocal told
+        if (words := _progress(progress)) != told:
+            told = words
+            listen(words)
+
+    return take
+
+
 def _progress(progress: Progress) -> str:
+    if not progress.tests:
+        return "collecting the tests"
     if not progress.tried:
         return f"measured {progress.measured} of {progress.tests} tests"
     return f"tried {progress.tried} of {progress.mutants} mutants"
@@ -175,13 +140,15 @@ async def _plain(work: Workplace, functions: Sequence[str]) -> tuple[CaseResult,
     """
     gate = TestsGate(order=_ORDER, nonce=uuid.uuid4().hex, timeout_s=work.timeout_s)
     folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="spec2prod-plain-")))  # noqa: ASYNC240 - once, of a moment
+    command = gate.again(work.component, (*work.suite, *functions))
     try:
-        completed = await ProcessHost().run(_boxed(work, gate.again(work.component, (*work.suite, *functions)), folder))
+        completed = replace(await ProcessHost().run(_boxed(work, command, folder)), command=command)  # its reader knows no sandbox
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     answers = gate.read(work.component, completed)
     if isinstance(answers[0], Unanswered):
-        raise JudgeError(f"pytest itself could not be asked: {answers[0].reason}", next_step=answers[0].next_step)
+        step = "run the suite and these files with pytest by hand: what stops it there stops it here"
+        raise JudgeError(f"pytest itself could not be asked: {answers[0].reason}", next_step=step)
     return gate.report(work.component, completed).cases
 
 
@@ -199,11 +166,11 @@ def _boxed(work: Workplace, command: Command, folder: Path) -> Command:
     )
 
 
-def _names(screened: _Screened) -> frozenset[str]:
+def _names(screened: ScreenedFiles) -> frozenset[str]:
     return frozenset(f"{path}::{each.name}" for path, found in screened.items() if not isinstance(found, str) for each in found)
 
 
-def _objections(screened: _Screened) -> dict[str, str]:
+def _objections(screened: ScreenedFiles) -> dict[str, str]:
     tests = ((path, each) for path, found in screened.items() if not isinstance(found, str) for each in found)
     return {f"{path}::{each.name}": each.objection for path, each in tests if each.objection}
 
@@ -220,38 +187,3 @@ def _voided(judgements: Iterable[Judgement], void: str) -> tuple[Judgement, ...]
         return tuple(judgements)
     sentence = f"the judgement is void: {void}"
     return tuple(replace(each, verdict=JudgedVerdict.ERRORED, filter=Filter.CONFIRMATION, sentence=sentence) for each in judgements)
-
-
-def _told(work: Workplace, screened: _Screened, judgements: Iterable[Judgement], measured: Measured = _NOTHING) -> tuple[JudgedTest, ...]:
-    """Tell verdicts in the order of the files and lines; of a file without a test function, why it has none."""
-    lines = {f"{path}::{each.name}": each.line for path, found in screened.items() if not isinstance(found, str) for each in found}
-    mutants = {each.id: f"{each.module}: {each.condition}" for each in measured.matrix.mutants}
-    by_file: dict[str, list[Judgement]] = {path: [] for path in work.files}
-    for each in judgements:
-        by_file[each.test.partition("::")[0]].append(each)
-    told: list[JudgedTest] = []
-    for path, found in by_file.items():
-        reason = screened[path]
-        rows = found or ([_empty(path, reason)] if isinstance(reason, str) else [])
-        told += [_row(work.files[path].shown, each, lines, mutants) for each in sorted(rows, key=lambda row: lines.get(row.test, 0))]
-    return tuple(told)
-
-
-def _empty(path: str, reason: str) -> Judgement:
-    return Judgement(test=f"{path}::", verdict=JudgedVerdict.REJECTED, filter=Filter.SCREEN, sentence=reason)
-
-
-def _row(shown: str, each: Judgement, lines: Mapping[str, int], mutants: Mapping[str, str]) -> JudgedTest:
-    return JudgedTest(
-        file=shown,
-        name=each.test.partition("::")[2],
-        line=lines.get(each.test, 0),
-        verdict=each.verdict.value,
-        filter=each.filter.name.lower(),
-        filter_number=each.filter.value,
-        sentence=each.sentence,
-        evidence=tuple(f"{piece.kind}: {piece.detail}" if piece.detail else piece.kind for piece in each.evidence),
-        kills=tuple(mutants[name] for name in each.kills),
-        stops=tuple(mutants[name] for name in each.stops),
-        gained=tuple(mutants[name] for name in each.gained),
-    )

@@ -15,7 +15,7 @@ from spec2prod.domain.judging import JudgedVerdict
 from spec2prod.errors import ExitCode
 
 if TYPE_CHECKING:
-    from spec2prod.bootstrap.judging_verdicts import Judged, JudgedTest
+    from spec2prod.bootstrap.judging_told import Judged, JudgedTest
 
 _EPILOG = """\
 The files may lie anywhere; nothing is adopted, and nothing in the project changes. In a copy of it, without network and without
@@ -95,13 +95,14 @@ def judge(args: argparse.Namespace) -> int:
     with _progress() as listen:
         judged = run_to_the_end(judge_files(asked, listen))
     if args.json:
-        document({**asdict(judged), "verdicts": dict(_counts(judged)), "exit_code": int(_exit_code(judged))})
+        document({**asdict(judged), "verdicts": dict(_counts(judged)), "exit_code": int(exit_code(judged))})
     else:
-        _tell(Teller(), judged)
-    return _exit_code(judged)
+        tell(Teller(), judged)
+    return exit_code(judged)
 
 
-def _exit_code(judged: Judged) -> ExitCode:
+def exit_code(judged: Judged) -> ExitCode:
+    """Return how the command ends."""
     if not judged.is_whole:
         return ExitCode.COULD_NOT_ASK
     return ExitCode.PROMOTED if all(each.verdict in _GOOD for each in judged.tests) else ExitCode.GATE_FAILED
@@ -128,7 +129,8 @@ def _progress() -> Iterator[Callable[[str], None]]:
     yield line
 
 
-def _tell(teller: Teller, judged: Judged) -> None:
+def tell(teller: Teller, judged: Judged) -> None:
+    """Tell a judgement to people."""
     beside = f"beside {counted(judged.suite, 'test')} of the suite" if judged.suite else "there is no suite beside it"
     known = ", as judged before" if judged.from_cache else ""
     teller.line(f"{judged.component}: {counted(len(judged.tests), 'test')} judged, {beside}{known}", style="bold")

@@ -166,8 +166,8 @@ OUTCOMES: Mapping[str, str] = {
     "skipped": "it skips itself",
     "xfailed": "it expects to fail",
     "xpassed": "it expects to fail, and passes",
-    "timeout": "it does not end in time",
-    "vanished": "its process ended before it did",
+    "timeout": "it hangs",
+    "vanished": "it did not report back",
     "killed": "it had to be stopped",
 }
 

@@ -262,13 +262,18 @@ def stage_verdict(gates: Iterable[Judgement]) -> Verdict:
     return worst(Verdict.WARNED if gate.verdict is Verdict.ERRORED and not gate.required else gate.verdict for gate in gates)
 
 
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings by address, so that two runs tell the same."""
+    return tuple(sorted(findings, key=lambda finding: (finding.path, finding.line, finding.code, finding.message)))
+
+
 def remeasured(old: Measurement, new: Measurement, touched: Collection[str], *, added: int = 0) -> Measurement:
     """Return the old measurement with the touched files' findings replaced by those of the new one.
 
     Only for gates whose figures count their findings (`issues`, `errors`, or one figure per severity). `added` says how
     many of the touched files are new.
     """
-    findings = (*(finding for finding in old.findings if finding.path not in touched), *new.findings)
+    findings = in_order((*(finding for finding in old.findings if finding.path not in touched), *new.findings))
     values = {name: float(_count(findings, name)) for name in old.values}
     checked = old.checked + added
     told = ", ".join(f"{value:g} {name.removesuffix('s') if value == 1 else name}" for name, value in values.items())

@@ -16,8 +16,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from spec2prod.domain.command import Completed
 from spec2prod.domain.figures import figure as shown
-from spec2prod.domain.verdict import Finding, Severity
-from spec2prod.gates.reading import in_order, plural
+from spec2prod.domain.verdict import Finding, Severity, in_order
+from spec2prod.gates.reading import plural
 
 type Format = Literal["junit", "sarif", "json", "exit-code"]
 FIGURES: Mapping[Format, str] = {"junit": "failures", "sarif": "issues", "json": "", "exit-code": "failures"}

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from spec2prod.domain.command import Command, Completed
 from spec2prod.domain.component import Component
-from spec2prod.domain.verdict import Answer, Finding, Measurement
-from spec2prod.gates.reading import broken, in_order, own, plural, unanswered, within
+from spec2prod.domain.verdict import Answer, Finding, Measurement, in_order
+from spec2prod.gates.reading import broken, own, plural, unanswered, within
 from spec2prod.gates.ruff_selection import leaves_nothing
 
 LINTING = "linting"

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 from pydantic import TypeAdapter, ValidationError
 
 from spec2prod.domain.command import Completed
-from spec2prod.domain.verdict import Answer, Finding, Measurement, Severity
+from spec2prod.domain.verdict import Answer, Finding, Measurement, Severity, in_order
 from spec2prod.gates.pytest_answer import Benchmark
-from spec2prod.gates.reading import in_order, plural, unanswered
+from spec2prod.gates.reading import plural, unanswered
 
 PERFORMANCE = "performance"
 FASTEST = "fastest_ms "  # begins the name of one benchmark's figure, which the next run is compared with

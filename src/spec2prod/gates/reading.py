@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from pathlib import PurePath
 
 from spec2prod.domain.command import Completed
-from spec2prod.domain.verdict import Finding, Unanswered
+from spec2prod.domain.verdict import Unanswered
 
 WORKERS = PurePath(__file__).parent.parent / "workers"
 LONGEST_MESSAGE = 2000
@@ -51,11 +51,6 @@ def within(path: str, root: PurePath) -> str:
     """Return a path relative to the project, in POSIX form; a path elsewhere stays as it is."""
     pure = PurePath(path)
     return pure.relative_to(root).as_posix() if pure.is_absolute() and pure.is_relative_to(root) else pure.as_posix()
-
-
-def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return findings by address, so that two runs tell the same."""
-    return tuple(sorted(findings, key=lambda finding: (finding.path, finding.line, finding.code, finding.message)))
 
 
 def plural(count: int, noun: str) -> str:

@@ -17,9 +17,9 @@ from pydantic import Field
 
 from spec2prod.domain.command import Command, Completed
 from spec2prod.domain.component import Component
-from spec2prod.domain.verdict import Answer, Finding, Measurement, Severity, Unanswered
+from spec2prod.domain.verdict import Answer, Finding, Measurement, Severity, Unanswered, in_order
 from spec2prod.gates import static
-from spec2prod.gates.reading import in_order, plural, unanswered
+from spec2prod.gates.reading import plural, unanswered
 
 SECURITY = "security"
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from spec2prod.domain.command import Command, Completed
 from spec2prod.domain.component import Component
-from spec2prod.domain.verdict import Answer, Finding, Measurement
+from spec2prod.domain.verdict import Answer, Finding, Measurement, in_order
 from spec2prod.gates.checker_selection import sets_aside
 from spec2prod.gates.checkers import (
     Checker,
@@ -27,7 +27,7 @@ from spec2prod.gates.checkers import (
     read_ty,
     ty_arguments,
 )
-from spec2prod.gates.reading import broken, in_order, own, plural, unanswered
+from spec2prod.gates.reading import broken, own, plural, unanswered
 
 __all__ = ["Checker", "TypeCheckingGate", "configured_checker", "named_checker"]
 

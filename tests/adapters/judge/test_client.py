@@ -13,7 +13,7 @@ import pytest
 
 from spec2prod.adapters.judge.client import WORKER, Judge, Mutation
 from spec2prod.adapters.judge.place import Bounds, JudgeError, Place
-from spec2prod.adapters.judge.reading import Reader
+from spec2prod.adapters.judge.reading import Progress, Reader
 from spec2prod.adapters.sandbox import Sandbox, find_sandbox
 from spec2prod.domain.judging import JudgedVerdict, judged
 from spec2prod.domain.judging_canaries import canary_file, planted, void_reason
@@ -55,8 +55,12 @@ def ours() -> list[psutil.Process]:
 @pytest.mark.asyncio
 async def test_tests_candidates_and_canaries_are_measured_in_one_go(project: Path) -> None:
     (project / "test_canary.py").write_text(canary_file("unit"))
-    async with Judge(place(project)) as judge:
+    heard: list[Progress] = []
+    async with Judge(place(project), heard.append) as judge:
         measured = await judge.measure(["test_unit.py"], ["test_canary.py"], ["unit.py"])
+    assert (heard[-1].measured, heard[-1].tests, heard[-1].mutants) == (7, 7, len(measured.matrix.mutants))
+    assert 0 < heard[-1].tried <= heard[-1].mutants
+    assert [each.measured for each in heard] == sorted(each.measured for each in heard)
     matrix = measured.by_function
     assert {matrix.fate(each.id) for each in matrix.mutants if each.owner == "low"} == {Fate.KILLED}
     assert {matrix.fate(each.id) for each in matrix.mutants if each.owner == "unused"} <= {Fate.NOT_COVERED, Fate.SURVIVED}

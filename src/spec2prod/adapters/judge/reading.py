@@ -16,7 +16,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a measurement is: `measured` of the `tests` known so far, then `tried` of the `mutants` (those that no test reaches never are)."""
+    """How far it is: `measured` of the `tests` known so far, then `tried` of the `mutants`; those that no test reaches never are."""
 
     measured: int
     tests: int
@@ -33,6 +33,7 @@ class Reader:
         self.last_test = ""
         self._nonce = nonce
         self._known = 0
+        self._tried: set[str] = set()
         self._python = ""
         self._cases: dict[str, JudgedCase] = {}
         self._mutants: list[Mutant] = []
@@ -67,8 +68,8 @@ class Reader:
     @property
     def progress(self) -> Progress:
         """Return how far the measurement is."""
-        tried = len(self._outcomes.keys() | self._unjudged.keys())
-        return Progress(measured=len(self._cases), tests=max(self._known, len(self._cases)), tried=tried, mutants=len(self._mutants))
+        measured, tried = len(self._cases), len(self._tried)  # asked after every line: counted, never gathered
+        return Progress(measured=measured, tests=max(self._known, measured), tried=tried, mutants=len(self._mutants))
 
     def measured(self, groups: Mapping[str, tuple[str, ...]]) -> Measured:
         """Return all that was said; `groups` leads from a group's name to its files."""
@@ -129,11 +130,13 @@ class Reader:
     def _on_kill(self, message: dict[str, Any]) -> None:
         mutant, test, kill = message["mutant"], message["test"], Kill(message["outcome"])
         self._outcomes.setdefault(mutant, {})[test] = kill
+        self._tried.add(mutant)
         if kill is Kill.CRASH and message.get("exception"):
             self._crashes.setdefault(mutant, {})[test] = str(message["exception"])
 
     def _on_unjudged(self, message: dict[str, Any]) -> None:
         self._unjudged[message["mutant"]] = message["reason"]
+        self._tried.add(message["mutant"])
 
     def _on_trouble(self, message: dict[str, Any]) -> None:
         if message["mutant"]:
