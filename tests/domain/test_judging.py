@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -80,6 +81,13 @@ def test_an_exception_counts_for_nothing_where_somebodys_assertion_notices_the_s
     found = measured(case("test_a"), case("test_b"), kills=kills, crashes={"m80": {"test_b": "ValueError"}})
     first, second = judged(found, ["test_x.py::test_a", "test_x.py::test_b"])
     assert (first.verdict, second.verdict, second.stops) == (JudgedVerdict.ACCEPTED, JudgedVerdict.REDUNDANT, ())
+
+
+def test_where_several_files_can_be_changed_the_sentence_names_one() -> None:
+    found = measured(case(), kills={"m72": {"test_a": Kill.ASSERTION}})
+    other = replace(MUTANTS[1], id="m9", module="other.py")
+    several = replace(found, matrix=replace(found.matrix, mutants=(*MUTANTS, other)))
+    assert only(several).sentence == "fails if line 72 `<` becomes `<=` in unit.py"
 
 
 def test_a_test_that_only_ever_stops_is_for_review() -> None:

@@ -268,8 +268,8 @@ class _Seen:
     def stops_with(self, name: str, mutants: Iterable[str]) -> str:
         """Return ``stops with ValueError if line 16 `0` becomes `1` ``."""
         ordered = self.in_order(mutants)
-        rest = _more(len(ordered) - 1)
-        return f"stops with {self.matrix.crashes[ordered[0]][name]} if {self.mutants[ordered[0]].condition}{rest}"
+        first, rest = self.mutants[ordered[0]], _more(len(ordered) - 1)
+        return f"stops with {self.matrix.crashes[ordered[0]][name]} if {_condition(first, self.mutants)}{rest}"
 
 
 def _seen(measured: Measured, names: list[str], known: Beforehand) -> _Seen:
@@ -308,7 +308,13 @@ def _late(name: str, gained: frozenset[str] | None, known: Beforehand, seen: _Se
 def fails_if(killed: Iterable[str], mutants: Mapping[str, Mutant]) -> str:
     """Return the reason in words: ``fails if line 72 `<` becomes `<=` (and if 3 more changes are made)``."""
     ordered = sorted((mutants[each] for each in killed), key=position)
-    return f"fails if {ordered[0].condition}{_more(len(ordered) - 1)}"
+    return f"fails if {_condition(ordered[0], mutants)}{_more(len(ordered) - 1)}"
+
+
+def _condition(mutant: Mutant, mutants: Mapping[str, Mutant]) -> str:
+    """Return the change in words, with its file where several files have some."""
+    is_one_of_several = any(each.module != mutant.module for each in mutants.values())
+    return mutant.condition + (f" in {mutant.module}" if is_one_of_several else "")
 
 
 def _more(count: int) -> str:
