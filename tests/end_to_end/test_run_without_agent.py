@@ -50,7 +50,7 @@ def test_a_tested_component_is_promoted_and_nothing_but_the_report_is_left(teste
 
 @pytest.mark.slow
 def test_async_mode_gives_the_same_verdicts_with_the_same_tools(tested: Calculator) -> None:
-    sync, beside = tested.run(), tested.run("--async")
+    sync, beside = tested.run("--no-cache"), tested.run("--async", "--no-cache")
     assert beside.report["execution_mode"] == "async"
     assert sync.tools == beside.tools
     verdicts = [{name: stage["verdict"] for name, stage in each.report["stage_results"].items()} for each in (sync, beside)]

@@ -77,7 +77,7 @@ def may_stand(run: Run) -> bool:
     """Whether asking again would find the same: every question was answered, nothing was changed, no day or person decides.
 
     Production asks for time and people. A waiver has a day on which it ends. What an agent is asked may be answered otherwise. And
-    each answer must be one that the exact cache takes: a flaky suite, one that asks the network, a gate that is not to be kept never is.
+    each answer must be one that the exact cache takes: a flaky suite, one that asks the network, a gate that is not to be kept never is. Benchmarks are compared with the last promoted run's, which may be this one.
     """
     from spec2prod.domain.plan import Target
     from spec2prod.errors import ExitCode
@@ -87,7 +87,7 @@ def may_stand(run: Run) -> bool:
         run.exit_code in {ExitCode.PROMOTED, ExitCode.GATE_FAILED}
         and run.plan.target is not Target.PRODUCTION
         and not (run.requests or run.candidates or run.diffs or run.adopted or run.plan.waivers)
-        and all(gate.answered for gate in judged)
+        and all(gate.answered and gate.gate != "performance" for gate in judged)
         and run.cache_hits + run.cache_misses > 0
         and run.cache_kept >= run.cache_misses
     )
