@@ -13,7 +13,7 @@ DEMO := build/demo
 FIRST_PYTHON = $(or $(PYTHON),$(shell for python in python3 python3.12 python3.13 python3.14 python /usr/bin/python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1 && echo "$$python" && break; done))
 
-.PHONY: help set-up openhands demo test slow check fast format-check lint types imports format docs pins upgrade clean
+.PHONY: help set-up openhands demo test coverage slow check fast format-check lint types imports format docs pins upgrade clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -43,6 +43,10 @@ demo: openhands ## the main job on the calculator: async, real agent server, scr
 test: openhands ## the tests, with branch coverage (a few minutes; without the slow ones)
 	rm -f .coverage .coverage.*
 	$(PY) -m pytest -n 2 --dist loadfile -m "not slow" --cov --cov-branch --cov-report=term
+
+coverage: openhands ## the same with what the command line's own processes run, and the slow tests (half an hour)
+	rm -f .coverage .coverage.*
+	$(PY) -m pytest -n 2 --dist loadfile --cov --cov-branch --cov-config=tools/coverage.toml --cov-report=term
 
 slow: openhands ## the tests that take long
 	$(PY) -m pytest -m slow

@@ -77,7 +77,8 @@ def may_stand(run: Run) -> bool:
     """Whether asking again would find the same: every question was answered, nothing was changed, no day or person decides.
 
     Production asks for time and people. A waiver has a day on which it ends. What an agent is asked may be answered otherwise. And
-    each answer must be one that the exact cache takes: a flaky suite, one that asks the network, a gate that is not to be kept never is. Benchmarks are compared with the last promoted run's, which may be this one.
+    each answer must be one that the exact cache takes: a flaky suite, one that asks the network, a gate that is not to be kept
+    never is. Benchmarks are compared with the last promoted run's, which may be this one.
     """
     from spec2prod.domain.plan import Target
     from spec2prod.errors import ExitCode
