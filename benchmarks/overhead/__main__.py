@@ -62,7 +62,7 @@ def measure_by_hand(subject: Subject) -> Round:
 def measure_run(subject: Subject, *, async_mode: bool) -> Round:
     """Run spec2prod to staging, without generation; its release, which nobody did by hand, is subtracted."""
     command = [sys.executable, "-m", "spec2prod", "run", "--spec", subject.specification, "--component", subject.component]
-    command += ["--target", "staging", "--no-fix", *(["--async"] if async_mode else [])]
+    command += ["--target", "staging", "--no-fix", "--no-cache", *(["--async"] if async_mode else [])]
     before, start = os.times(), time.perf_counter()
     done = subprocess.run(command, cwd=subject.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     report = json.loads((subject.root / f"workflow_report_{subject.component}.json").read_text())

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spec2prod.cli.telling import Teller, counted, document
-from spec2prod.domain.judging import JudgedVerdict
 from spec2prod.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -51,14 +50,14 @@ examples:
   spec2prod judge --component api --json tests/test_api.py tests/test_errors.py
 """
 _SIGNS = {
-    JudgedVerdict.SUSPECTED_DEFECT: ("!", "bold red"),
-    JudgedVerdict.ERRORED: ("∅", "magenta"),
-    JudgedVerdict.REJECTED: ("✗", "red"),
-    JudgedVerdict.REVIEW: ("?", "yellow"),
-    JudgedVerdict.ACCEPTED: ("✓", "green"),
-    JudgedVerdict.REDUNDANT: ("=", "dim"),
+    "suspected_defect": ("!", "bold red"),
+    "errored": ("∅", "magenta"),
+    "rejected": ("✗", "red"),
+    "review": ("?", "yellow"),
+    "accepted": ("✓", "green"),
+    "redundant": ("=", "dim"),
 }
-_GOOD = (JudgedVerdict.ACCEPTED, JudgedVerdict.REDUNDANT)
+_GOOD = ("accepted", "redundant")
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
@@ -149,7 +148,7 @@ def tell(teller: Teller, judged: Judged) -> None:
 
 
 def _tell_one(teller: Teller, each: JudgedTest) -> None:
-    sign, style = _SIGNS[JudgedVerdict(each.verdict)]
+    sign, style = _SIGNS[each.verdict]
     decided = "" if each.verdict in _GOOD else f" (filter {each.filter_number}, {each.filter})"
     place = f"line {each.line}, " if each.line else ""
     teller.line(f"{place}{each.name or 'the whole file'}{decided}: {each.sentence}", sign=f"  {sign} {each.verdict:<10}", style=style)
@@ -157,7 +156,7 @@ def _tell_one(teller: Teller, each: JudgedTest) -> None:
 
 def _urgency(each: JudgedTest) -> int:
     """Return where a test stands in its file's list: what somebody must look at first."""
-    return list(_SIGNS).index(JudgedVerdict(each.verdict))
+    return list(_SIGNS).index(each.verdict)
 
 
 def _counts(judged: Judged) -> Counter[str]:
