@@ -161,4 +161,4 @@ def _urgency(each: JudgedTest) -> int:
 
 def _counts(judged: Judged) -> Counter[str]:
     counts = Counter(each.verdict for each in judged.tests)
-    return Counter({verdict.value: counts[verdict.value] for verdict in _SIGNS if counts[verdict.value]})
+    return Counter({verdict: counts[verdict] for verdict in _SIGNS if counts[verdict]})
