@@ -349,6 +349,6 @@ def test_the_longest_expected_chain_gets_the_slot_and_durations_are_learnt() -> 
     assert [name for name, _ in history.learnt] == ["feeds the agent", "long", "quick"]
 
 
-@pytest.mark.parametrize(("cores", "chosen", "slots"), [(None, None, 2), (1, None, 2), (8, None, 8), (8, 3, 3), (8, 1, 2)])
-def test_there_are_never_fewer_than_two_cpu_slots(cores: int | None, chosen: int | None, slots: int) -> None:
+@pytest.mark.parametrize(("cores", "chosen", "slots"), [(None, None, 4), (2, None, 4), (8, None, 8), (8, 3, 3), (8, 1, 2)])
+def test_there_are_slots_for_the_tools_of_one_run_unless_somebody_says_otherwise(cores: int | None, chosen: int | None, slots: int) -> None:
     assert cpu_slots(cores, chosen) == slots

@@ -18,6 +18,7 @@ from spec2prod.domain.command import Command, Completed
 from spec2prod.domain.schedule import AGEING_MS, CPU, Priority, Rate, Resource, Slots, Task, capacity, is_overdue, standing
 
 FEWEST_CPU_SLOTS = 2
+TOOLS_OF_A_RUN = 4
 """A run's tools overlap on the smallest machine too: they wait for disk and network part of their time."""
 
 _CLOSE = 1e-9
@@ -227,8 +228,11 @@ def waiting_noted() -> Iterator[Noted]:
 
 
 def cpu_slots(cores: int | None, chosen: int | None = None) -> int:
-    """Return how many processes run at a time: what the settings say, else one a core, and never fewer than two."""
-    return max(FEWEST_CPU_SLOTS, chosen or cores or FEWEST_CPU_SLOTS)
+    """Return how many processes run at a time: what the settings say, else one a core, and enough for the tools of one run.
+
+    One run has four tool processes, and one of them mostly waits for a service: on two cores, two slots took 1.1 x the time of four.
+    """
+    return max(FEWEST_CPU_SLOTS, chosen) if chosen else max(TOOLS_OF_A_RUN, cores or 0)
 
 
 class ScheduledHost:

@@ -274,7 +274,7 @@ class Table(Part):
         "SPEC2PROD_DATABASE_URL wins; else `.spec2prod/spec2prod.sqlite`",
     )
     cpu_slots: Annotated[int, Field(ge=2, le=1024)] | None = Field(
-        default=None, description="processes that all runs of one spec2prod process start at a time; one a core unless stated, at least 2"
+        default=None, description="processes that all runs of one spec2prod process start at a time; one a core, at least 4, unless stated"
     )
     fail_fast: bool = Field(
         default=False, description='whether the first "no" of a required gate ends the run; what is not asked then counts as not asked'
