@@ -315,7 +315,7 @@ def test_two_tools_overlap_and_a_third_waits_for_a_slot_and_says_how_long() -> N
                 started -= 1
                 return Completed(command=command, exit_code=0, wall_ms=50)
 
-        host = ScheduledHost(Slow(FakeTree({})), scheduler(clock, cpu_slots(1)), FakeHistory(), named=lambda each: each.tool)
+        host = ScheduledHost(Slow(FakeTree({})), scheduler(clock, cpu_slots(1, 2)), FakeHistory(), named=lambda each: each.tool)
 
         async def noting(tool: str) -> float:
             with waiting_noted() as noted:
