@@ -132,6 +132,8 @@ def install(uv: str, venv: Path) -> None:
     into = ("--quiet", "--python", venv / "bin" / "python")
     run(uv, "pip", "install", *into, "--compile-bytecode", "--require-hashes", "-r", "requirements/dev.txt")
     run(uv, "pip", "install", *into, "--no-deps", "--no-build-isolation", "--editable", ".")
+    # As an installation from a wheel would: where nobody may write bytecode, every start would compile the house anew.
+    run(venv / "bin" / "python", "-m", "compileall", "-q", "src")
 
 
 def main() -> int:
