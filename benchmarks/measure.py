@@ -67,6 +67,6 @@ def save(benchmark: str, told: object) -> Path:
 
 def _plain(value: object) -> object:
     if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
+        return {name: figure for name, figure in asdict(value).items() if name != "output"}  # it names this machine's folders
     message = f"{type(value).__name__} is no figure"
     raise TypeError(message)
