@@ -47,6 +47,25 @@ def place_of_database(root: Path, setting: str | None) -> str:
     return setting if path == setting else str(root / path)
 
 
+def database_of(root: Path, setting: str | None) -> Database | None:
+    """Open what earlier runs have kept; None where nothing is, or the project's own file cannot be used: then all is asked anew.
+
+    Raises:
+        StoreError: where the layout is another one, or a server that was named cannot be reached.
+    """
+    where = place_of_database(root, setting)
+    if where == NOWHERE:
+        return None
+    try:
+        return open_database(where)
+    except StoreLayoutError:
+        raise
+    except StoreError:
+        if "://" in where:
+            raise
+        return None
+
+
 def lock_of(root: Path, component: str) -> str:
     """Return the name of a component's lock. The folder's inode is in it: other machines have other projects in folders of that name."""
     return f"run {root} {root.stat().st_ino} {component}"

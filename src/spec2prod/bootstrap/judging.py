@@ -17,8 +17,7 @@ from spec2prod.adapters.clock import SystemClock
 from spec2prod.adapters.fingerprints.environment import environment_digest, interpreter_digest
 from spec2prod.adapters.host import ALLOWED
 from spec2prod.adapters.store.cache import AnswerStore
-from spec2prod.adapters.store.database import Database, open_database
-from spec2prod.bootstrap.durable import NOWHERE, place_of_database
+from spec2prod.bootstrap.durable import database_of
 from spec2prod.bootstrap.judging_place import Candidate, candidates_of, workplace_of
 from spec2prod.bootstrap.judging_told import Judged
 from spec2prod.bootstrap.judging_verdicts import verdicts_in
@@ -27,7 +26,6 @@ from spec2prod.bootstrap.project import project_root
 from spec2prod.config.settings import read_settings
 from spec2prod.domain.question import FILE, Kept, Question, digest_of, is_report
 from spec2prod.domain.specification import Specification
-from spec2prod.errors import StoreError, StoreLayoutError
 
 _PACKAGE = Path(__file__).parents[1]
 _CODE = ("adapters/judge", "workers", "domain", "gates", "bootstrap")  # what judges: another version of it judges anew
@@ -61,7 +59,7 @@ async def judge_files(asked: Asked, listen: Callable[[str], None] = lambda _: No
     place = place_of(asked.component, asked.component_path, settings, f"judge-{uuid.uuid4()}", root)
     specification = markdown.read_spec(asked.spec, root) if asked.spec else None
     candidates = candidates_of(asked.files, place)
-    database = _database(place) if asked.cache and settings.cache else None
+    database = database_of(place.tree.root, place.settings.database_url) if asked.cache and settings.cache else None
     try:
         if database is None:
             return await _judged(place, candidates, specification, listen)
@@ -126,18 +124,3 @@ def _question(place: Place, candidates: Sequence[Candidate], spec: Path | None) 
 def _read(text: str) -> Judged:
     values: dict[str, Any] = json.loads(text)
     return Judged.of(values)
-
-
-def _database(place: Place) -> Database | None:
-    """Open the cache; None where nothing is kept, or the project's own file cannot be used: then it is judged anew."""
-    where = place_of_database(place.tree.root, place.settings.database_url)
-    if where == NOWHERE:
-        return None
-    try:
-        return open_database(where)
-    except StoreLayoutError:
-        raise
-    except StoreError:
-        if "://" in where:
-            raise
-        return None

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from datetime import date
 
 from spec2prod.adapters.clock import SystemClock
-from spec2prod.adapters.store.database import Database, open_database
 from spec2prod.application import testing
 from spec2prod.application.session import Session
 from spec2prod.bootstrap.agent import Nobody
 from spec2prod.bootstrap.assembly import ports_of
-from spec2prod.bootstrap.durable import NOWHERE, place_of_database
+from spec2prod.bootstrap.durable import database_of
 from spec2prod.bootstrap.memory import memory_of, settle
-from spec2prod.bootstrap.place import Place
 from spec2prod.bootstrap.planning import prepare
 from spec2prod.bootstrap.request import Request, new_run_id, target_of
 from spec2prod.config.rules import rules_for
@@ -22,7 +20,6 @@ from spec2prod.domain.plan import Plan, Stage
 from spec2prod.domain.suite import SuiteReport
 from spec2prod.domain.trace import REQUIREMENTS, Matrix
 from spec2prod.domain.verdict import Judgement, judge
-from spec2prod.errors import StoreError, StoreLayoutError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +43,7 @@ async def trace_component(request: Request) -> Traced:
     """
     plan, place = prepare(request, new_run_id())
     rule = next(each for each in rules_for(target_of(request.target), place.settings, plan.specification) if each.gate == REQUIREMENTS)
-    database = _database(place)
+    database = database_of(place.tree.root, place.settings.database_url)
     try:
         memory = memory_of(place, database)
         session = Session(plan, ports_of(place, SystemClock(), Nobody(), memory=memory))
@@ -67,18 +64,3 @@ async def trace_component(request: Request) -> Traced:
         is_asked=any(each.gate == REQUIREMENTS for each in plan.rules),
         from_run=evidence.from_cache if evidence else "",
     )
-
-
-def _database(place: Place) -> Database | None:
-    """Open what earlier runs have measured; None where nothing is kept, or the project's own file cannot be used."""
-    where = place_of_database(place.tree.root, place.settings.database_url)
-    if where == NOWHERE:
-        return None
-    try:
-        return open_database(where)
-    except StoreLayoutError:
-        raise
-    except StoreError:
-        if "://" in where:
-            raise
-        return None
