@@ -9,10 +9,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from spec2prod.adapters.journal import InMemoryJournal
-from spec2prod.application.ports import Event, Gate, Ports, Tree
+from spec2prod.application.ports import Event, Gate, Judge, Ports, ToJudge, Tree
 from spec2prod.domain.candidate import TaskOutcome, TestRequest
 from spec2prod.domain.command import Command, Completed
 from spec2prod.domain.component import Component
+from spec2prod.domain.feedback import Feedback
+from spec2prod.domain.judged import Judged, JudgedTest
+from spec2prod.domain.judging import Filter, JudgedVerdict
+from spec2prod.domain.question import Question
+from spec2prod.domain.screening import screen
 from spec2prod.domain.suite import EMPTY_SUITE, SuiteReport
 from spec2prod.domain.verdict import Answer, Finding, Measurement, Unanswered
 from spec2prod.errors import AgentUnavailableError, OutputError, Spec2prodError
@@ -134,16 +139,13 @@ class FakeGate:
 
 @dataclass
 class FakeSuite(FakeGate):
-    """The tests' question; `reports` gives the whole answer for a component and an order."""
+    """The tests' question; `reports` gives the whole answer for a component."""
 
     reports: Callable[[Component], SuiteReport] = lambda _: EMPTY_SUITE
 
     def report(self, component: Component, completed: Completed) -> SuiteReport:
-        report = self.reports(component)
-        return replace(report, cases=tuple(reversed(report.cases))) if completed.command.tool == "backwards" else report
-
-    def candidate(self, component: Component, test_file: str, *, backwards: bool) -> Command:
-        return Command(tool="backwards" if backwards else "forwards", argv=("pytest", test_file), cwd=component.root)
+        del completed
+        return self.reports(component)
 
     def again(self, component: Component, node_ids: Sequence[str]) -> Command:
         return Command(tool="again", argv=("pytest", *node_ids), cwd=component.root)
@@ -160,8 +162,15 @@ class FakeLinter(FakeGate):
 class FakeWriter:
     """An agent that brings what it was given, in the order of `delays` (turns of the event loop)."""
 
-    def __init__(self, brings: Callable[[TestRequest], TaskOutcome] | None = None, error: Spec2prodError | None = None) -> None:
+    def __init__(
+        self,
+        brings: Callable[[TestRequest], TaskOutcome] | None = None,
+        error: Spec2prodError | None = None,
+        mends: Callable[[TestRequest, Feedback, int], TaskOutcome] | None = None,
+    ) -> None:
         self.brings = brings
+        self.mends = mends
+        self.told: list[tuple[str, Feedback, int]] = []
         self.error = error
         self.requests: dict[str, TestRequest] = {}
         self.calls: list[str] = []
@@ -182,8 +191,81 @@ class FakeWriter:
         assert self.brings is not None
         return self.brings(self.requests[task_id])
 
+    async def follow_up(self, task_id: str, feedback: Feedback, number: int) -> TaskOutcome:
+        self.calls.append("follow_up")
+        self.told.append((task_id, feedback, number))
+        await asyncio.sleep(0)
+        assert self.mends is not None
+        return self.mends(self.requests[task_id], feedback, number)
+
     async def stop(self) -> None:
         self.calls.append("stop")
+
+
+@dataclass
+class FakeJudge:
+    """A judge that accepts whatever the screen lets pass; `verdicts` says otherwise of a test, by its name: the verdict, and why.
+
+    `broken` is raised instead of an answer, `void` voids it. `asked` remembers the files and the suite of each judgement.
+    """
+
+    verdicts: Mapping[str, tuple[JudgedVerdict, str]] = field(default_factory=dict)
+    broken: Spec2prodError | None = None
+    void: str = ""
+    suite_kills: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    survivors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    requirements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    strangers: tuple[str, ...] = ()
+    asked: list[tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=list)
+
+    def question(self, asked: ToJudge) -> Question:
+        files = {f"file:{path}": asked.tree.digest([path]) for path in asked.tree.list_files()}
+        return Question(name="judge", component=asked.component.name, inputs={**files, "suite": " ".join(asked.component.tests)})
+
+    async def judge(self, asked: ToJudge) -> Judged:
+        self.asked.append((asked.files, asked.component.tests))
+        await asyncio.sleep(0)
+        if self.broken:
+            raise self.broken
+        rows = tuple(row for file in asked.files for row in self._rows(file, asked.tree.read(file) or "", asked.component))
+        return Judged(
+            component=asked.component.name,
+            specification=asked.specification.path,
+            tests=rows,
+            suite=len(self.suite_kills),
+            mutants=len(rows),
+            void=self.void,
+            suite_kills=self.suite_kills,
+            survivors=self.survivors,
+        )
+
+    def _rows(self, file: str, text: str, component: Component) -> list[JudgedTest]:
+        screened = screen(text)
+        assert not isinstance(screened, str), "what the screen refuses as a whole is not judged"
+        told = [(each.name, each.line, each.objection) for each in screened] + [(name, 0, "") for name in self.strangers]
+        return [self._row(file, name, line, objection, component) for name, line, objection in told]
+
+    def _row(self, file: str, name: str, line: int, objection: str, component: Component) -> JudgedTest:
+        verdict, sentence = self.verdicts.get(name, (JudgedVerdict.ACCEPTED, f"fails if line {line} is changed"))
+        decided = Filter.MUTATION if verdict is not JudgedVerdict.SUSPECTED_DEFECT else Filter.TRIAGE
+        if objection:
+            verdict, sentence, decided = JudgedVerdict.REJECTED, objection, Filter.SCREEN
+        if self.void:
+            verdict, sentence, decided = JudgedVerdict.ERRORED, f"the judgement is void: {self.void}", Filter.CONFIRMATION
+        is_accepted = verdict is JudgedVerdict.ACCEPTED
+        return JudgedTest(
+            file=file,
+            name=name,
+            line=line,
+            verdict=verdict.value,
+            filter=decided.name.lower(),
+            filter_number=decided.value,
+            sentence=sentence,
+            kills=(f"{component.modules[0]}: the change that {name} notices",) if is_accepted else (),
+            gained=(f"{component.modules[0]}: the change that {name} notices",) if is_accepted else (),
+            requirements=self.requirements.get(name, ()),
+            message="" if is_accepted else f"E   {sentence}",
+        )
 
 
 class FakeHistory:
@@ -232,8 +314,14 @@ def unanswered(gate: str, reason: str = "tool missing") -> Unanswered:
     return Unanswered(gate=gate, reason=reason, next_step=f"install {gate}")
 
 
-def ports_on(
-    tree: FakeTree, *gates: Gate, suite: FakeSuite, linter: FakeLinter, host: FakeHost | None = None, writer: FakeWriter | None = None
+def ports_on(  # noqa: PLR0913 - what a run turns outward to
+    tree: FakeTree,
+    *gates: Gate,
+    suite: FakeSuite,
+    linter: FakeLinter,
+    host: FakeHost | None = None,
+    writer: FakeWriter | None = None,
+    judge: Judge | None = None,
 ) -> Ports:
     """Put fakes together."""
     return Ports(
@@ -246,4 +334,5 @@ def ports_on(
         linter=linter,
         writer=writer or FakeWriter(),
         listener=Told(),
+        judge=judge or FakeJudge(),
     )

@@ -18,25 +18,22 @@ SPEC = "specs/calculator_operations.md"
 SOURCE = "src/test_components/calculator/operations.py"
 COMPONENT = "calculator_operations"
 REPORT = f"workflow_report_{COMPONENT}.json"
-_FAULT = "import os\n"  # something for the linter to mend, so that a run changes the source
-_TESTS = """\
-import time
-
-from test_components.calculator.operations import add, divide, multiply, subtract
-
-
-def test_all() -> None:
-    time.sleep(0.3)
-    assert add(1, 2) == 3
-    assert subtract(1, 2) == -1
-    assert multiply(2, 3) == 6
-    assert divide(6, 3) == 2
+FAULT = "import os\n"  # something for the linter to mend, so that a run changes the source
+EXAMPLES = """
+## Examples
+- `add(1, 2)` → `3`
+- `subtract(1, 2)` → `-1`
+- `multiply(2, 3)` → `6`
+- `divide(6, 3)` → `2.0`
+- `divide(1, 0)` raises `ValueError`
 """
+WRITERS = {"spec": ("--generator", "spec"), "agent": ("--enable-openhands",)}
+"""Who writes the tests, and how that is asked for: the specification's examples, or the real agent server and a scripted model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
-    """How a run ended: its exit code, each gate's verdict, what became of the agent's tests, and the project's files."""
+    """How a run ended: its exit code, each gate's verdict, what became of the proposed tests, and the project's files."""
 
     exit_code: int
     verdicts: Mapping[str, str]
@@ -45,40 +42,33 @@ class End:
 
 
 class Project:
-    """A calculator of its own, and the command line in it."""
+    """A calculator of its own without tests, and the command line in it."""
 
-    def __init__(self, root: Path, environment: Mapping[str, str], *, agent: bool) -> None:
-        """Lay it out. `environment` is added to ours; `agent` has the tests written by the model that it names."""
+    def __init__(self, root: Path, environment: Mapping[str, str], *, writer: str) -> None:
+        """Lay it out. `environment` is added to ours; `writer` is one of `WRITERS`."""
         self.root = root
-        self._agent = agent
-        self._environment = {name: value for name, value in os.environ.items() if not name.startswith(("LLM_", "SPEC2PROD_"))}
-        self._environment |= environment
-        for path in (SPEC, SOURCE):
+        self._words = WRITERS[writer]
+        self._environment = surroundings(environment)
+        for path, more in ((SPEC, EXAMPLES if writer == "spec" else ""), (SOURCE, "")):
             (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_text((REPOSITORY / path).read_text(encoding="utf-8"), encoding="utf-8")
-        (root / SOURCE).write_text(_FAULT + (root / SOURCE).read_text(encoding="utf-8"), encoding="utf-8")
+            (root / path).write_text((REPOSITORY / path).read_text(encoding="utf-8") + more, encoding="utf-8")
+        (root / SOURCE).write_text(FAULT + (root / SOURCE).read_text(encoding="utf-8"), encoding="utf-8")
         (root / "pyproject.toml").write_text((REPOSITORY / "tools/demo.toml").read_text(encoding="utf-8"), encoding="utf-8")
-        if not agent:
-            (root / "tests").mkdir()
-            (root / "tests/test_operations.py").write_text(_TESTS, encoding="utf-8")
 
     def start(self) -> subprocess.Popen[bytes]:
         """Begin a run, or go on with the one that was killed."""
-        words = ["run", "--spec", SPEC, "--component", COMPONENT, "--target", "development", "--async"]
-        if self._agent:
-            words.append("--enable-openhands")
+        words = ("run", "--spec", SPEC, "--component", COMPONENT, "--target", "development", "--async", *self._words)
         with (self.root / ".spec2prod.log").open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "spec2prod", *words], cwd=self.root, env=self._environment, stdout=log, stderr=subprocess.STDOUT
-            )
+            argv = [sys.executable, "-m", "spec2prod", *words]
+            return subprocess.Popen(argv, cwd=self.root, env=self._environment, stdout=log, stderr=subprocess.STDOUT)
+
+    def said(self) -> str:
+        """Return what the runs said last."""
+        return (self.root / ".spec2prod.log").read_text(encoding="utf-8", errors="replace")[-2000:]
 
     def end(self, exit_code: int) -> End:
         """Tell how the last run ended."""
-        report = self.report()
-        gates = {f"{stage}.{gate['gate']}": gate["verdict"] for stage, each in report["stage_results"].items() for gate in each["gates"]}
-        stages = {stage: each["verdict"] for stage, each in report["stage_results"].items()}
-        candidates = sorted((each["name"], each["verdict"]) for each in report["run"]["candidates"])
-        return End(exit_code=exit_code, verdicts=gates | stages, candidates=tuple(candidates), files=self.files())
+        return end_of(self.report(), exit_code, self.files())
 
     def report(self) -> dict[str, Any]:
         """Return the last run's report.
@@ -89,8 +79,7 @@ class Project:
         try:
             told: dict[str, Any] = json.loads((self.root / REPORT).read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError) as error:
-            said = (self.root / ".spec2prod.log").read_text(encoding="utf-8", errors="replace")[-800:]
-            message = f"there is no report; the run said: {said}"
+            message = f"there is no report; the run said: {self.said()}"
             raise RuntimeError(message) from error
         return told
 
@@ -112,10 +101,26 @@ class Project:
             found.append(REPORT)
         return found
 
-    def working(self) -> list[str]:
-        """Return the processes that still work in this project, or for it."""
-        return [" ".join(each.info["cmdline"]) for each in psutil.process_iter(["cmdline", "cwd", "status"]) if self._is_ours(each)]
 
-    def _is_ours(self, process: psutil.Process) -> bool:
-        words, folder = " ".join(process.info["cmdline"] or ()), process.info["cwd"] or ""
-        return process.info["status"] != psutil.STATUS_ZOMBIE and (str(self.root) in words or folder.startswith(str(self.root)))
+def surroundings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return our environment without a model and settings, plus what is given."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("LLM_", "SPEC2PROD_"))} | dict(environment)
+
+
+def end_of(report: Mapping[str, Any], exit_code: int, files: Mapping[str, str]) -> End:
+    """Tell how a run ended that has this report."""
+    stages = report["stage_results"]
+    gates = {f"{stage}.{gate['gate']}": gate["verdict"] for stage, each in stages.items() for gate in each["gates"]}
+    verdicts = gates | {stage: each["verdict"] for stage, each in stages.items()}
+    candidates = sorted((each["name"], each["verdict"]) for each in report["run"]["candidates"])
+    return End(exit_code=exit_code, verdicts=verdicts, candidates=tuple(candidates), files=files)
+
+
+def working_in(folder: Path) -> list[str]:
+    """Return the processes that still work in a folder, or for something in it."""
+
+    def is_ours(process: psutil.Process) -> bool:
+        words, where = " ".join(process.info["cmdline"] or ()), process.info["cwd"] or ""
+        return process.info["status"] != psutil.STATUS_ZOMBIE and (str(folder) in words or where.startswith(str(folder)))
+
+    return [" ".join(each.info["cmdline"] or ()) for each in psutil.process_iter(["cmdline", "cwd", "status"]) if is_ours(each)]

@@ -18,6 +18,7 @@ from spec2prod.errors import Spec2prodError, UsageError
 
 if TYPE_CHECKING:
     from spec2prod.application.ports import TestWriter
+    from spec2prod.domain.feedback import Feedback
 
 type Config = Mapping[str, Any]
 type OnOutcome = Callable[[str, dict[str, Any]], None]
@@ -68,6 +69,7 @@ class OpenHandsTestGenerator:
     """
 
     enforces_limits = True  # the writer counts a task's time itself, from the moment the agent begins
+    takes_feedback = True
 
     def __init__(self, writer: TestWriter, requests: Mapping[str, TestRequest] | None = None) -> None:
         self._writer = writer
@@ -139,6 +141,10 @@ class OpenHandsTestGenerator:
         if not done:
             return {"success": False, "task_id": task_id, "error": f"no result within {timeout:g} s"}
         return _as_dict(task.result())
+
+    async def follow_up(self, task_id: str, feedback: Feedback, number: int) -> TaskOutcome:
+        """Tell the agent, in the same conversation, what its tests' judgement was, and wait for the end of that round."""
+        return await self._writer.follow_up(task_id, feedback, number)
 
     async def get_task_status(self, task_id: str) -> dict[str, Any]:
         """Tell how a task stands, without waiting: unknown, running, or how it ended."""
@@ -310,6 +316,7 @@ def outcome_of(task_id: str, told: Mapping[str, Any], request: TestRequest | Non
         text=text if isinstance(text, str) else None,
         reason=str(told.get("error") or ("" if delivered else "success was reported, but no test file came")),
         strayed=tuple(told.get("strayed", ())),
+        is_priced=bool(told.get("is_priced", "cost_usd" in told)),
         **known,
     )
 

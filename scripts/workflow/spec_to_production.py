@@ -37,7 +37,7 @@ if __name__ == "__main__":
 import argparse
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from scripts.workflow import openhands_stage
@@ -48,11 +48,12 @@ from spec2prod.bootstrap.running import promote, run_to_the_end
 from spec2prod.cli import output as cli_output
 from spec2prod.cli import run as cli_run
 from spec2prod.cli import streams as cli_streams
-from spec2prod.domain.candidate import TaskOutcome, TestRequest
+from spec2prod.domain.candidate import TaskOutcome, TaskStatus, TestRequest
 from spec2prod.errors import AgentUnavailableError, ExitCode, Spec2prodError
 from spec2prod.reports.document import FORMAT as REPORT_FORMAT
 
 if TYPE_CHECKING:
+    from spec2prod.domain.feedback import Feedback
     from spec2prod.domain.run import Refusal, Run
 
 
@@ -106,6 +107,7 @@ class WorkflowOrchestrator:
         self.component_path = Path(component_path) if component_path is not None else None
         self.config: dict[str, Any] = dict(config or {})
         self._requests: dict[str, TestRequest] = {}
+        self._submitting: dict[str, TestRequest] = {}
         self._stage: openhands_stage.AsyncOpenHandsTestGenerationStage | None = None
         self._generator: openhands_stage.OpenHandsTestGenerator | None = None
         self._on_outcome: openhands_stage.OnOutcome | None = None
@@ -135,7 +137,7 @@ class WorkflowOrchestrator:
     async def _run_async_openhands_test_generation_stage(self) -> tuple[dict[str, str], float]:
         """Submit one task a module without waiting; return module → task ID, and the milliseconds it took."""
         self._stage = self._new_stage()
-        self._stage.requests = self._requests
+        self._stage.requests = self._submitting or self._requests
         self._stage.generator = self._generator
         self._submission = await self._stage.submit_tasks()
         return self._submission.submitted_tasks, self._submission.total_execution_time_ms
@@ -166,7 +168,8 @@ class WorkflowOrchestrator:
         Raises:
             AgentUnavailableError: where nothing was submitted.
         """
-        self._requests.update({request.module: request for request in requests})  # the generator made before reads them here
+        self._submitting = {request.module: request for request in requests}  # a sync run asks module by module
+        self._requests.update(self._submitting)  # the generator made before reads them here
         if self._generator is None:
             await self.prestart()  # a sync run has started nothing before
         submitted, _ = await self._run_async_openhands_test_generation_stage()
@@ -183,6 +186,14 @@ class WorkflowOrchestrator:
         for task_id, why in self._collection.failed_tasks.items():
             on_outcome(task_id, {"success": False, "error": why})
 
+    async def follow_up(self, task_id: str, feedback: Feedback, number: int) -> TaskOutcome | None:
+        """Tell the generator what its tests' judgement was; None where it is a substitute that takes none."""
+        generator: Any = getattr(self._stage, "generator", None) or self._generator
+        if getattr(generator, "takes_feedback", False) is not True:
+            return None
+        told: TaskOutcome = await generator.follow_up(task_id, feedback, number)
+        return told
+
     async def stop(self) -> None:
         """Stop the agent server, if one was started."""
         generators = {id(each): each for each in (self._generator, getattr(self._stage, "generator", None)) if each is not None}
@@ -197,7 +208,7 @@ class StageWriter:
         self._orchestrator = orchestrator
         self._requests: dict[str, TestRequest] = {}
         self._results: dict[str, asyncio.Future[TaskOutcome]] = {}
-        self._collecting: asyncio.Task[None] | None = None
+        self._collecting: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begin the start-up."""
@@ -207,20 +218,28 @@ class StageWriter:
         """Submit, and begin to collect."""
         by_module = {request.module: request for request in requests}
         submitted = await self._orchestrator.submit(requests)
-        self._requests = {task: by_module[module] for module, task in submitted.items() if module in by_module}
-        self._results = {task: asyncio.get_running_loop().create_future() for task in submitted.values()}
-        self._collecting = asyncio.create_task(self._collect(submitted))
+        self._requests |= {task: by_module[module] for module, task in submitted.items() if module in by_module}
+        self._results |= {task: asyncio.get_running_loop().create_future() for task in submitted.values()}
+        self._collecting.append(asyncio.create_task(self._collect(submitted)))
         return submitted
 
     async def outcome(self, task_id: str) -> TaskOutcome:
         """Wait for one task."""
         return await self._results[task_id]
 
+    async def follow_up(self, task_id: str, feedback: Feedback, number: int) -> TaskOutcome:
+        """Go on with one task, where its generator can."""
+        told = await self._orchestrator.follow_up(task_id, feedback, number)
+        if told is not None:
+            return told
+        before = await self.outcome(task_id)
+        return replace(before, status=TaskStatus.NO_FILE, text=None, reason="this generator takes no feedback", wall_ms=0.0)
+
     async def stop(self) -> None:
         """End collection and the agent server."""
-        if self._collecting is not None:
-            self._collecting.cancel()
-            await asyncio.gather(self._collecting, return_exceptions=True)
+        for collecting in self._collecting:
+            collecting.cancel()
+        await asyncio.gather(*self._collecting, return_exceptions=True)
         await self._orchestrator.stop()
 
     async def _collect(self, submitted: Mapping[str, str]) -> None:

@@ -108,6 +108,12 @@ class StoreError(Spec2prodError):
     exit_code = ExitCode.COULD_NOT_ASK
 
 
+class StoreUnreachableError(StoreError):
+    """The database server was lost in mid-run, and did not come back in time. What was done is kept: the run can be gone on with."""
+
+    slug = "store-unreachable"
+
+
 class StoreLayoutError(StoreError):
     """The database was made by another version of spec2prod, in a layout that this one does not know."""
 

@@ -47,6 +47,16 @@ def test_output_answer_and_figures_come_back(tmp_path: Path) -> None:
     assert host.started == 1
 
 
+def test_the_first_start_is_told_once(tmp_path: Path) -> None:
+    told: list[int] = []
+    host = ProcessHost(begun=lambda: told.append(host.started))
+    run(Command(tool="ruff", argv=("no-such-program",), cwd=tmp_path), host)
+    assert told == []
+    for _ in range(2):
+        run(python("", tmp_path), host)
+    assert told == [1]
+
+
 def test_what_cannot_be_started_is_told(tmp_path: Path) -> None:
     host = ProcessHost()
     absent = run(Command(tool="ruff", argv=("no-such-program",), cwd=tmp_path), host)

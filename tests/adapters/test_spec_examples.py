@@ -9,11 +9,13 @@ import pytest
 
 from spec2prod.adapters.markdown import parse_spec
 from spec2prod.adapters.spec_examples import SpecExamples
+from spec2prod.bootstrap.agent import Nobody
 from spec2prod.bootstrap.generators import Several, generators_of
 from spec2prod.config.settings import read_settings
 from spec2prod.domain.candidate import TaskOutcome, TaskStatus, TestRequest
 from spec2prod.domain.component import Component
-from spec2prod.errors import AgentUnavailableError, UsageError
+from spec2prod.domain.feedback import Feedback
+from spec2prod.errors import AgentUnavailableError
 from tests.fakes import FakeWriter
 
 FILES = {"src/m.py": "def add(a, b):\n    return a + b\n", "tests/test_m.py": "def test() -> None:\n    assert add(1, 1) == 2\n"}
@@ -76,20 +78,38 @@ def test_each_writer_gets_its_own_tasks_for_the_same_module() -> None:
     assert agent.calls == ["start", "submit", "outcome", "stop"]
 
 
+def test_only_who_has_a_task_is_told_of_its_judgement_and_examples_have_nothing_to_add() -> None:
+    def mends(asked: TestRequest, feedback: Feedback, number: int) -> TaskOutcome:
+        return TaskOutcome(
+            task_id=f"{number}", module=asked.module, test_file=asked.test_file, status=TaskStatus.DELIVERED, text=feedback.text
+        )
+
+    agent = FakeWriter(mends=mends, brings=lambda asked: mends(asked, Feedback(text=""), 1))
+
+    async def ask() -> list[TaskOutcome]:
+        both = Several({"spec": writer("`add(2, 2) == 4`"), "openhands": agent})
+        spec, others = await both.submit([request("spec")]), await both.submit([request("openhands")])
+        told = [await both.follow_up(tasks["src/m.py"], Feedback(text="mend it"), 2) for tasks in (spec, others)]
+        with pytest.raises(AgentUnavailableError):
+            await both.follow_up("nobody's", Feedback(text=""), 2)
+        with pytest.raises(AgentUnavailableError, match="generation is off"):
+            await Nobody().follow_up("nobody's", Feedback(text=""), 2)
+        return told
+
+    examples, mended = asyncio.run(ask())
+    assert (examples.status, examples.text, examples.reason) == (TaskStatus.NO_FILE, None, "examples have no round 2")
+    assert (mended.text, mended.task_id) == ("mend it", "2")
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
         ({}, ()),
         ({"generators": ["spec"]}, ("spec",)),
         ({"enable_openhands_test_generation": True}, ("spec", "openhands")),
+        ({"generators": ["pynguin"]}, ("spec", "pynguin")),
         ({"generators": ["openhands"], "enable_openhands_test_generation": True}, ("spec", "openhands")),
     ],
 )
 def test_examples_take_part_wherever_anybody_is_asked(tmp_path: Path, given: dict[str, object], expected: tuple[str, ...]) -> None:
     assert generators_of(read_settings(tmp_path, given)) == expected
-
-
-def test_pynguin_is_refused_with_the_next_step(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="pynguin is not available") as caught:
-        generators_of(read_settings(tmp_path, {"generators": ["pynguin"]}))
-    assert "--generator spec" in caught.value.next_step

@@ -88,8 +88,17 @@ def test_the_verdict_stands_last() -> None:
 
 def test_every_proposed_test_is_told_with_its_reason() -> None:
     text = told(PASSED, 200)
-    assert "Proposed tests: 2 accepted, 3 rejected" in text
+    assert "Proposed tests: 2 accepted, 1 suspected defect, 1 errored, 1 for review, 4 rejected, 1 redundant" in text
     assert all(each.reason in text for each in PASSED.candidates)
+
+
+def test_what_somebody_must_look_at_is_told_before_what_was_taken_and_who_decided_with_it() -> None:
+    lines = [line.strip() for line in told(PASSED, 200).splitlines()]
+    begins = ["✗ suspected defect test_subtract (filter 7, triage)", "? errored test_alone", "! for review test_of_nothing", "✓ accepted"]
+    found = [next(number for number, line in enumerate(lines) if line.startswith(begin)) for begin in begins]
+    assert found == sorted(found)
+    assert any(line.startswith("✗ rejected test_unformatted (gates)") for line in lines)
+    assert any("/proposed" in line for line in lines), "where somebody finds what is for review"
 
 
 def test_a_scripted_model_is_called_one_and_another_is_not() -> None:

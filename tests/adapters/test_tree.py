@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,6 +76,52 @@ def test_links_inside_are_kept_without_loops_and_links_outside_are_left_out(tree
     assert tree.list_files() == tuple(sorted((*OWN, "link.md")))
     with pytest.raises(UsageError, match="outside the project"):
         tree.read("out")
+
+
+def test_a_link_that_came_later_is_followed_inside_and_refused_outside(tree: ProjectTree, project: Path) -> None:
+    name = next(each for each in OWN if "/" in each)
+    folder = project / name.partition("/")[0]
+    before = tree.digest([name, "README.md"])
+    folder.rename(project / "moved")
+    folder.symlink_to("moved", target_is_directory=True)
+    assert tree.digest([name, "README.md"]) == before
+    shutil.copytree(project / "moved", project.parent / "elsewhere")
+    folder.unlink()
+    folder.symlink_to(project.parent / "elsewhere", target_is_directory=True)
+    with pytest.raises(UsageError, match="outside the project"):
+        tree.digest(["README.md", name])
+
+
+def test_a_project_that_is_another_folder_by_now_is_refused(tree: ProjectTree, project: Path) -> None:
+    project.rename(project.parent / "moved")
+    project.symlink_to(project.parent / "moved", target_is_directory=True)
+    with pytest.raises(UsageError, match="outside the project"):
+        tree.digest(["README.md"])
+
+
+@pytest.mark.parametrize("long", ["./README.md", "src/../README.md", ".//README.md"])
+def test_a_detour_names_the_same_content(tree: ProjectTree, project: Path, long: str) -> None:
+    before = tree.digest([long])
+    assert before != tree.digest(["absent"])
+    (project / "README.md").write_text("changed")
+    assert tree.digest([long]) != before
+
+
+def test_a_digest_looks_at_each_folder_once(tree: ProjectTree, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "deep/er").mkdir(parents=True)
+    files = [f"deep/er/{number}.py" for number in range(20)]
+    for file in files:
+        (project / file).touch()
+    looks: list[str] = []
+    is_link = os.path.islink
+
+    def counted(path: str) -> bool:
+        looks.append(path)
+        return is_link(path)
+
+    monkeypatch.setattr(os.path, "islink", counted)
+    tree.digest(files)
+    assert len([each for each in looks if each.startswith(str(project))]) <= len(files) + 2
 
 
 @pytest.mark.parametrize("path", ["../x", "src/../../x", "/etc/hostname", "a\0b"])

@@ -13,13 +13,14 @@ from spec2prod.application.specification import Promotion, plan_promotion
 from spec2prod.domain.candidate import CandidateVerdict, TaskOutcome, TaskStatus, TestRequest
 from spec2prod.domain.command import Command, Completed
 from spec2prod.domain.component import Component
+from spec2prod.domain.judging import JudgedVerdict
 from spec2prod.domain.plan import Mode, Plan, Stage, Target
 from spec2prod.domain.run import Run, StageResult
 from spec2prod.domain.specification import Requirement, Specification
 from spec2prod.domain.suite import CaseResult, SuiteReport
 from spec2prod.domain.verdict import Answer, Comparison, Limit, Rule, Unanswered, Verdict
 from spec2prod.errors import AgentUnavailableError, ExitCode
-from tests.fakes import FakeGate, FakeHost, FakeLinter, FakeSuite, FakeTree, FakeWriter, Told, measured, ports_on, unanswered
+from tests.fakes import FakeGate, FakeHost, FakeJudge, FakeLinter, FakeSuite, FakeTree, FakeWriter, Told, measured, ports_on, unanswered
 
 MODULE = "src/calc.py"
 SOURCE = "def add(a, b):\n    return a + b\n\n\ndef sub(a, b):\n    return a - b\n"
@@ -183,9 +184,9 @@ async def test_accepted_tests_are_adopted_and_the_suite_is_asked_again_once(mode
     run = await run_plan(a_plan(generate=True, mode=mode), ports)
     verdicts = {each.name: (each.verdict, each.filter) for each in run.candidates}
     assert verdicts == {
-        "test_add": (CandidateVerdict.ACCEPTED, "coverage"),
-        "test_sub": (CandidateVerdict.ACCEPTED, "coverage"),
-        "test_idle": (CandidateVerdict.REJECTED, "static"),
+        "test_add": (CandidateVerdict.ACCEPTED, "mutation"),
+        "test_sub": (CandidateVerdict.ACCEPTED, "mutation"),
+        "test_idle": (CandidateVerdict.REJECTED, "screen"),
     }
     assert run.adopted == ("tests/test_calc.py",)
     assert "test_idle" not in tree.files["tests/test_calc.py"]
@@ -204,9 +205,10 @@ async def test_linting_is_asked_about_an_adopted_file_alone() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_failing_proposal_is_rejected_and_nothing_is_written() -> None:
+async def test_a_proposal_that_the_judge_rejects_is_not_written() -> None:
     tree = FakeTree({MODULE: SOURCE})
-    ports = ports_on(tree, suite=suite_gate({"test_add": "failed", "test_sub": "failed"}), linter=linter(), writer=proposes())
+    judge = FakeJudge(verdicts=dict.fromkeys(["test_add", "test_sub"], (JudgedVerdict.REJECTED, "it fails: no")))
+    ports = ports_on(tree, suite=suite_gate(), linter=linter(), writer=proposes(), judge=judge)
     run = await run_plan(a_plan(generate=True), ports)
     assert {each.verdict for each in run.candidates} == {CandidateVerdict.REJECTED}
     assert set(tree.files) == {MODULE}

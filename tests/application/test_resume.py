@@ -223,7 +223,7 @@ def test_the_example_does_all_that_a_run_can_do(mode: Mode) -> None:
     assert run.success
     assert run.diffs.keys() == {MODULE}
     assert len(run.adopted) == 1
-    assert {each.verdict for each in run.candidates} == set(CandidateVerdict)
+    assert {each.verdict for each in run.candidates} == {CandidateVerdict.ACCEPTED, CandidateVerdict.REJECTED}
     assert world.files[MODULE] == SOURCE
     assert set(world.files) - set(FILES) == set(run.adopted)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from spec2prod.adapters.store.runs import Runs
 from spec2prod.bootstrap.durable import Keeper, request_as_json, request_from
 from spec2prod.bootstrap.request import Request
 from spec2prod.domain.plan import Mode, Plan
-from spec2prod.errors import ComponentBusyError, RunChangedError
+from spec2prod.errors import ComponentBusyError, RunChangedError, TakenOverError
 from tests.application.test_pipeline import a_plan
 from tests.fakes import FakeClock
 
@@ -94,6 +96,27 @@ async def test_a_component_has_one_run_at_a_time_and_another_component_its_own(t
             await Keeper(tmp_path, "calc", FakeClock()).open(None, wait=False)
         async with keeper_of(tmp_path, "another"):
             pass
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("anew", [False, True], ids=["gone on with", "begun anew"])
+async def test_a_run_that_somebody_else_has_by_now_is_stopped_and_tells_nothing(tmp_path: Path, *, anew: bool) -> None:
+    """Its lock was lost with its session, and whoever got it works in the same folder: the report there is theirs."""
+    async with keeper_of(tmp_path) as keeper:
+        keeper.begin(REQUEST, a_plan(run_id="r1"), INPUTS)
+        keeper.refuse_taken()
+        assert keeper.database is not None
+        assert keeper.run is not None
+        runs = Runs(keeper.database)
+        if anew:
+            runs.begin(replace(keeper.run, id="r2"))
+        else:
+            runs.take_up(keeper.run)
+        working = asyncio.create_task(asyncio.sleep(60))
+        with keeper.listening(working), pytest.raises(asyncio.CancelledError):
+            await working
+        with pytest.raises(TakenOverError, match="r1"):
+            keeper.refuse_taken()
 
 
 @pytest.mark.asyncio

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from spec2prod.bootstrap.judging_told import Judged, JudgedTest
 from spec2prod.cli import main
 from spec2prod.cli.judge import exit_code, tell
 from spec2prod.cli.telling import Teller
+from spec2prod.domain.judged import Judged, JudgedTest
 from spec2prod.domain.judging import JudgedVerdict
 
 GATED = [each for each in JudgedVerdict if each not in {JudgedVerdict.ACCEPTED, JudgedVerdict.REDUNDANT, JudgedVerdict.ERRORED}]
@@ -77,6 +77,9 @@ def test_what_the_screen_rejects_needs_no_judge(project: Path, capsys: pytest.Ca
         "kills": [],
         "stops": [],
         "gained": [],
+        "requirements": [],
+        "message": "",
+        "adds": {},
     }
     assert second["sentence"] == "its assertions hold whatever the code does"
     assert sorted(path.name for path in project.iterdir() if path.name != ".spec2prod") == before

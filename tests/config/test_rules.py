@@ -42,6 +42,7 @@ def test_the_defaults_are_those_of_the_promotion_page() -> None:
         "security": (security, False),
         "flaky_tests": ("flaky <= 0", False),
         "requirements": ("p0_percent >= 100", False),
+        "suspected_defects": ("open <= 0", False),
     }
     at_staging = {"requirements": ("p0_percent >= 100", True)}
     at_production = {
@@ -57,6 +58,7 @@ def test_the_defaults_are_those_of_the_promotion_page() -> None:
             "security": (security, True),
             "vulnerabilities": ("vulnerabilities <= 0", False),
             "flaky_tests": ("flaky <= 0", True),
+            "suspected_defects": ("open <= 0", True),
             "complexity": ("complexity <= 20", False),
             "performance": ("response_ms <= 5000, memory_mb <= 512, slower_percent <= 10", target is Target.PRODUCTION),
         }
@@ -160,3 +162,15 @@ def test_there_is_one_rule_per_gate_and_each_has_limits(settings: Settings, prom
     assert len({rule.gate for rule in rules}) == len(rules)
     assert all(rule.limits for rule in rules)
     assert coverage_goal(rules) >= 80
+
+
+def test_a_suspected_defect_is_not_waivable_unless_the_settings_say_so(tmp_path: Path) -> None:
+    def waivable(settings: Settings) -> list[bool]:
+        return [rule.waivable for target in Target for rule in rules_for(target, settings, PLAIN) if rule.gate == "suspected_defects"]
+
+    assert waivable(Settings()) == [False, False, False]
+    tables = "".join(
+        f"[tool.spec2prod.rules.{target}.suspected_defects]\nwaivable = true\nopen = 1\n" for target in ("development", "staging")
+    )
+    (tmp_path / "pyproject.toml").write_text(tables)
+    assert waivable(read_settings(tmp_path)) == [True, True, False]

@@ -31,9 +31,9 @@ def waivable(settings: Settings, target: Target, specification: Specification = 
     return {rule.gate for rule in rules_for(target, settings, specification) if rule.waivable}
 
 
-def test_by_default_optional_gates_may_be_waived_but_not_security() -> None:
+def test_by_default_optional_gates_may_be_waived_but_not_security_nor_a_suspected_defect() -> None:
     development = {rule.gate for rule in rules_for(Target.DEVELOPMENT, Settings(), PLAIN) if not rule.required}
-    assert waivable(Settings(), Target.DEVELOPMENT) == development - {"security"}
+    assert waivable(Settings(), Target.DEVELOPMENT) == development - {"security", "suspected_defects"}
     assert "linting" not in waivable(Settings(), Target.STAGING)
 
 

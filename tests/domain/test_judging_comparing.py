@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from spec2prod.domain.judging import Beforehand, Evidence, JudgedCase, JudgedVerdict, Measured, judged
-from spec2prod.domain.judging_comparing import confirmed, grounded, harmless, unstable
+from spec2prod.domain.judging_comparing import Repeats, confirmed, grounded, harmless, has_own_times, ordered, swaying, unstable
 from spec2prod.domain.specification import Requirement, Specification
 from spec2prod.domain.suite import CaseResult
 
@@ -70,10 +70,46 @@ def test_a_test_is_tied_to_requirements_that_exist_and_whose_text_is_the_same() 
     known = grounded(cases, SPECIFICATION, {"test_x.py::test_d"})
     assert known.requirements["test_x.py::test_a"] == {"REQ-1"}
     assert known.requirements["test_x.py::test_b"] == set()
-    assert known.doubts == {"test_x.py::test_c": "it names REQ-9, which specs/x.md does not state"}
+    assert known.doubts == {
+        "test_x.py::test_b": "it was written for REQ-1 as it read before: specs/x.md states it otherwise now",
+        "test_x.py::test_c": "it names REQ-9, which specs/x.md does not state",
+    }
     assert known.met == {"REQ-1"}
 
 
 def test_without_a_specification_nothing_is_tied() -> None:
     known = grounded([plain("test_a", REQ_1="")], None, ["test_x.py::test_b"])
     assert known == Beforehand(existing=frozenset({"test_x.py::test_b"}))
+
+
+WAYS = ("abroad", "later")
+USUAL = Measured(cases=tuple(case(name) for name in ("test_a", "test_b", "test_c", "test_d", "test_e")))
+
+
+def but(*names: str) -> Measured:
+    return replace(USUAL, cases=tuple(replace(each, outcome="failed") if each.id[11:] in names else each for each in USUAL.cases))
+
+
+def test_what_made_a_test_end_otherwise_is_told_and_a_replaced_clock_alone_is_no_fault() -> None:
+    repeats = Repeats(surroundings=but("test_a"), date=but("test_b", "test_c"), clock=but("test_c"), ways=WAYS)
+    assert swaying(USUAL, but("test_a", "test_b", "test_c", "test_d"), repeats, ()) == {
+        "test_x.py::test_a": "its outcome depends on its surroundings: passed at first, failed abroad",
+        "test_x.py::test_b": "its outcome depends on its surroundings: passed at first, failed later",
+        "test_x.py::test_d": "its outcome depends on its surroundings: passed at first, failed abroad later",
+    }
+    assert swaying(USUAL, USUAL, None, ()) == {}
+
+
+def test_of_a_file_with_times_of_its_own_the_date_says_nothing() -> None:
+    repeats = Repeats(surroundings=but("test_a"), date=but("test_b"), clock=USUAL, ways=WAYS)
+    assert set(swaying(USUAL, but("test_a", "test_b"), repeats, {"test_x.py"})) == {"test_x.py::test_a"}
+    assert has_own_times("assert path.stat().st_mtime > 1")
+    assert not has_own_times("assert time.time() > 1")
+
+
+def test_two_orders_that_disagree_are_told_and_only_of_the_tests_that_are_asked_about() -> None:
+    first = [plain("test_a[1]"), plain("test_a[2]"), plain("test_b"), plain("test_c")]
+    second = [plain("test_a[1]"), plain("test_a[2]", "failed"), plain("test_b"), plain("test_c", "failed")]
+    assert ordered(first, second, {"test_x.py::test_a", "test_x.py::test_b"}, ("after", "before")) == {
+        "test_x.py::test_a": "its outcome depends on the order: passed after, failed before"
+    }

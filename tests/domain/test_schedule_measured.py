@@ -27,7 +27,7 @@ def idle(schedule: MeasuredSchedule, resource: str = "cpu") -> dict[str, float]:
 
 stages = st.sampled_from([Stage.TESTING, Stage.GENERATION, Stage.REFACTORING, Stage.ACCEPTANCE, Stage.STAGING_DEPLOYMENT])
 names = st.sampled_from(
-    ["tests", "linting", "auto_fix", "openhands_submission", "agent:a.py", "agent:b.py", "forwards:test_a.py", "deploy"],
+    ["tests", "linting", "auto_fix", "openhands_submission", "agent:a.py", "agent:a.py round 2", "agent:b.py", "judge:test_a.py", "deploy"],
 )
 steps = st.builds(
     lambda stage, name, start, length, waited: span(name, start, start + length, stage, min(waited, length)),
@@ -62,8 +62,8 @@ def test_the_critical_path_leads_from_the_tests_through_the_agent_to_the_judges(
         span("openhands_submission", 110, 120, Stage.GENERATION),
         span("agent:a.py", 120, 620, Stage.GENERATION),
         span("agent:b.py", 120, 320, Stage.GENERATION),
-        span("forwards:test_a.py", 620, 700, Stage.ACCEPTANCE),
-        span("forwards:test_b.py", 620, 640, Stage.ACCEPTANCE),
+        span("judge:test_a.py", 620, 700, Stage.ACCEPTANCE),
+        span("judge:test_b.py", 620, 640, Stage.ACCEPTANCE),
         span("tests", 700, 800, Stage.ACCEPTANCE),
         written={"test_a.py": "a.py", "test_b.py": "b.py"},
     )
@@ -72,13 +72,13 @@ def test_the_critical_path_leads_from_the_tests_through_the_agent_to_the_judges(
         "tests",
         "openhands_submission",
         "agent:a.py",
-        "forwards:test_a.py",
+        "judge:test_a.py",
         "tests",
     ]
     assert schedule.lower_bound_ms == schedule.makespan_ms == 800
     assert schedule.slots == {"cpu": 2, "agent": 2}
     assert idle(schedule)["agent:b.py"] == 400  # from 120 to 320 on both slots: nothing to judge before it is there
-    assert idle(schedule)[OWN_WORK] > 0  # from 320 to 620 `forwards:test_b.py` could have begun
+    assert idle(schedule)[OWN_WORK] > 0  # from 320 to 620 `judge:test_b.py` could have begun
 
 
 def test_what_a_step_waited_for_a_slot_is_not_its_own_time_and_keeps_no_slot() -> None:
@@ -114,3 +114,18 @@ def _names(path: Sequence[Span]) -> list[str]:
 def test_a_run_of_nothing_has_no_schedule_to_speak_of() -> None:
     schedule = told()
     assert (schedule.path, schedule.idle, schedule.lower_bound_ms, schedule.slots) == ((), (), 0.0, {})
+
+
+def test_a_later_round_needs_the_judgement_before_it_and_its_judgement_needs_it() -> None:
+    schedule = told(
+        span("openhands_submission", 0, 10, Stage.GENERATION),
+        span("agent:a.py", 10, 100, Stage.GENERATION),
+        span("judge:test_a.py", 100, 150, Stage.ACCEPTANCE),
+        span("agent:a.py round 2", 150, 300, Stage.GENERATION),
+        span("judge:test_a.py", 300, 340, Stage.ACCEPTANCE),
+        written={"test_a.py": "a.py"},
+    )
+    names = [each.name for each in schedule.path]
+    assert names == ["openhands_submission", "agent:a.py", "judge:test_a.py", "agent:a.py round 2", "judge:test_a.py"]
+    assert schedule.lower_bound_ms == schedule.makespan_ms == 340
+    assert schedule.slots["agent"] == 1

@@ -149,6 +149,8 @@ def in_project(project: Project, monkeypatch: pytest.MonkeyPatch, *words: str) -
     ("words", "told"),
     [
         (("run", "--all", "--spec", "spec.md"), "one component or several"),
+        (("run", "--all", "--new"), "--new is for one component's run"),
+        (("run", "storage", "--no-wait"), "--no-wait is for one component's run"),
         (("run", "--all", "sums"), "--all, and sums besides"),
         (("run", "--component", "sums"), "--spec and --component are needed"),
         (("run", "nobody"), "there are: page, sums"),

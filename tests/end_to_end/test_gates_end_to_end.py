@@ -45,7 +45,8 @@ def test_a_staging_run_starts_each_tool_once_and_four_in_all(tested: Calculator)
     assert judging(ended.report) == ["pytest", "ruff", "basedpyright", "static checks"]
     assert all(process["exit_code"] == 0 for process in ended.report["run"]["processes"])
     assert {gate["gate"] for stage in ("testing", "refactoring") for gate in ended.stage(stage)["gates"]} == {
-        *("test_pass_rate", "test_coverage", "flaky_tests", "linting", "type_checking", "security", "vulnerabilities", "complexity")
+        *("test_pass_rate", "test_coverage", "flaky_tests", "linting", "type_checking", "security", "vulnerabilities", "complexity"),
+        "suspected_defects",
     }
     assert ended.gate("security")["verdict"] == "passed"
     vulnerabilities = ended.gate("vulnerabilities")

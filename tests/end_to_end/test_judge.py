@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -208,17 +209,44 @@ def test_a_component_that_cannot_be_imported_voids_the_judgement(tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_a_test_that_pytest_itself_sees_otherwise_is_errored(tmp_path: Path) -> None:
+def test_a_test_that_pytest_itself_sees_otherwise_is_errored_and_one_that_depends_on_the_order_is_rejected(tmp_path: Path) -> None:
     project = with_suite(tmp_path / "project")
     (project.root / "tests/test_calculator_operations.py").write_text(
         "import builtins\n\n\ndef test_pollutes():\n    builtins.spoilt = True\n"
     )
-    text = SUITE.replace("\n\n\ndef", "\nimport builtins\n\n\ndef") + "    assert not hasattr(builtins, 'spoilt')\n"
+    text = SUITE.replace("\n\n\ndef", "\nimport builtins, sys\n\n\ndef") + "    assert not hasattr(builtins, 'spoilt')\n"
+    text += "\n\ndef test_judge_alone():\n    assert add(2, 3) == 5\n    assert any('judge' in name for name in sys.modules)\n"
     (tmp_path / "test_proposed.py").write_text(text)
     ended = judge(project.root, "--json", "../test_proposed.py")
-    (told,) = ended.report["tests"]
-    assert (ended.code, told["verdict"]) == (4, "errored"), told
-    assert "passed alone, failed in a plain pytest run of it with the suite" in told["sentence"]
+    ordered, alone = ended.report["tests"]
+    assert (ended.code, alone["verdict"], ordered["verdict"], ordered["filter"]) == (4, "errored", "rejected", "perturbation"), ended.report
+    assert "passed alone, failed in a plain pytest run of it after the suite" in alone["sentence"]
+    assert "depends on the order: failed after the suite, passed before it, backwards" in ordered["sentence"]
+
+
+@pytest.mark.slow
+def test_tests_of_private_names_mirrors_and_todays_date_are_seen(tmp_path: Path) -> None:
+    project = with_suite(tmp_path / "project")
+    today = datetime.now(tz=UTC).strftime("%Y")
+    text = (
+        "import datetime, time, os\nfrom test_components.calculator.operations import add, multiply\n\n\n"
+        "def test_mirrors():\n    assert multiply(3, 4) == 3 * 4\n\n\n"
+        f"def test_of_this_year():\n    assert add(datetime.datetime.now().year, 1) == {today} + 1\n\n\n"
+        "def test_of_the_zone():\n    assert add(1, time.localtime(0).tm_hour) == 1\n\n\n"
+        "def test_of_its_own_time():\n    before = time.time()\n    assert add(2, 3) == 5\n"
+        "    assert before <= time.time() and isinstance(datetime.datetime.max, datetime.datetime)\n"
+    )
+    (tmp_path / "test_proposed.py").write_text(text)
+    ended = judge(project.root, "--json", "../test_proposed.py")
+    told = {each["name"]: each for each in ended.report["tests"]}
+    assert {name: (each["verdict"], each["filter"]) for name, each in told.items()} == {
+        "test_mirrors": ("review", "screen"),
+        "test_of_this_year": ("rejected", "perturbation"),
+        "test_of_the_zone": ("rejected", "perturbation"),
+        "test_of_its_own_time": ("redundant", "mutation"),
+    }
+    assert "passed at first, failed 500 days later" in told["test_of_this_year"]["sentence"]
+    assert "time zone" in told["test_of_the_zone"]["sentence"]
 
 
 @pytest.mark.slow

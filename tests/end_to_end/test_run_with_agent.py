@@ -25,10 +25,12 @@ def test_the_agent_writes_tests_beside_the_other_stages_and_only_good_ones_are_a
     assert ended.code == 0, ended.out + ended.err
     candidates = ended.report["run"]["candidates"]
     accepted = [each["name"] for each in candidates if each["verdict"] == "accepted"]
-    rejected = {each["name"]: each["reason"] for each in candidates if each["verdict"] == "rejected"}
+    rejected = {each["name"]: each["reason"] for each in candidates if each["verdict"] in {"rejected", "redundant"}}
     assert len(accepted) == 5
+    assert [each["verdict"] for each in candidates].count("redundant") == 1, "one that is sound, and adds nothing"
     assert len(rejected) == 3
     assert all(rejected.values())
+    assert all(each["reason"].startswith("fails if line ") and each["only"] for each in candidates if each["verdict"] == "accepted")
     (adopted,) = ended.stage("test_acceptance")["outputs"]["adopted"]
     after = calculator.files()
     assert set(after) - set(before) == {adopted}

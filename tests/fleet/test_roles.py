@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -12,10 +13,14 @@ from markdown_it import MarkdownIt
 
 from spec2prod.adapters.store.claims import Claims
 from spec2prod.adapters.store.database import Database, open_database
+from spec2prod.adapters.store.defects import DefectStore
 from spec2prod.adapters.store.queue import Queue
+from spec2prod.adapters.store.runs import Runs
+from spec2prod.domain.defect import Disposition, DispositionKind, suspect
 from spec2prod.domain.fleet import JobState
 from spec2prod.domain.schedule import Priority
 from spec2prod.errors import StoreError
+from tests.adapters.store.conftest import a_run
 from tests.fleet.jobs import DONE, crew, put
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "run-a-fleet.md"
@@ -84,9 +89,63 @@ def test_each_role_does_its_work(as_role: Callable[[str], Database]) -> None:
     assert mine.outcome(ids["api"]) == Queue(dashboard).outcome(ids["api"]) == ("{}", "")
 
 
+def test_who_looks_sees_the_runs_and_not_what_is_theirs_alone(as_role: Callable[[str], Database]) -> None:
+    worker, run = as_role("worker_1"), a_run(id="1f0c9a2b")
+    hold = worker.hold(run.lock_name)
+    assert hold is not None
+    Runs(worker).begin(run)
+    worker.rows("INSERT INTO steps VALUES (?, 'testing:tests', 'q', '1', 1, 0, 1)", run.id)
+    for name in ("dashboard", "ada"):
+        runs = Runs(as_role(name))
+        (told,) = runs.all()
+        assert (told.id, told.component, told.state, told.secret) == (run.id, run.component, run.state, "")
+        assert (runs.is_alive(told), runs.steps(told)) == (True, 1)
+        for hidden in ("SELECT secret FROM runs", "SELECT request FROM runs", "SELECT inputs FROM runs", "SELECT value FROM steps"):
+            with refused():
+                as_role(name).rows(hidden)
+    hold.release()
+
+
+def test_a_worker_notes_a_suspected_defect_and_whoever_submits_disposes_of_it(as_role: Callable[[str], Database]) -> None:
+    ada, worker, dashboard = (DefectStore(as_role(name)) for name in ("ada", "worker_1", "dashboard"))
+    seen, said_at, seen_again = (f"2026-01-0{day}T00:00:00.000+00:00" for day in (1, 2, 3))
+    defect = suspect(
+        component="calc",
+        module="calc.py",
+        test_file="tests/test_calc.py",
+        test="test_add",
+        source="def test_add(): assert add(1, 1) == 2",
+        requirements=[("REQ-1", "1f0c.9a2b.3d4e")],
+        sentence="REQ-1 says 2, the code returns 3",
+        message="assert 3 == 2",
+        run_id="r1",
+        seen_at=seen,
+    )
+    worker.note(defect)
+    said = Disposition(kind=DispositionKind.FIXED, reason="it added one", by="Ada", at=said_at)
+    for who in (worker, dashboard):
+        with refused():
+            who.dispose(defect, said)
+    assert dashboard.open_of("calc") == (defect,)
+    ada.dispose(ada.find(defect.id), said)
+    assert worker.open_of("calc") == dashboard.open_of("calc") == ()
+    worker.note(replace(defect, seen_at=seen_again))
+    assert [each.seen_at for each in ada.open_of("calc")] == [seen_again]
+    assert ada.said_of(defect) == (said,)
+
+
+@pytest.mark.parametrize("name", ["ada", "worker_1", "dashboard"])
+@pytest.mark.parametrize("statement", ["UPDATE dispositions SET reason = 'none'", "DELETE FROM dispositions", "DELETE FROM defects"])
+def test_nobody_changes_what_was_said_of_a_defect(as_role: Callable[[str], Database], name: str, statement: str) -> None:
+    with refused():
+        as_role(name).rows(statement)
+
+
 @pytest.mark.parametrize(
     "statement",
     [
+        "UPDATE defects SET body = '{}'",
+        "INSERT INTO defects (project, id, component, body, run_id, seen_at, noted_at) VALUES ('', 'x', 'c', '{}', 'r', 's', 0)",
         "SELECT value FROM steps",
         "SELECT secret FROM runs",
         "SELECT body FROM contents",

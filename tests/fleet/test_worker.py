@@ -19,7 +19,7 @@ from spec2prod.adapters.store.database import Database
 from spec2prod.adapters.store.queue import Queue
 from spec2prod.application.working import Pace, Perform, Tools, Until, Worker
 from spec2prod.domain.fleet import Crew, Ending, Job, JobState
-from spec2prod.errors import ToolMissingError
+from spec2prod.errors import StoreUnreachableError, ToolMissingError
 from tests.fleet.jobs import DONE, crew, put
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -153,6 +153,39 @@ def test_an_error_ends_its_job_and_no_other(database: Database, place: str) -> N
     assert told["bug"][0] == 4
     assert str(told["bug"][1]).startswith("this is a bug in spec2prod: ValueError")
     assert told["fine"] == (0, "Promoted to staging.")
+
+
+def test_a_run_that_lost_its_database_goes_back_and_on_as_the_same_run(database: Database, place: str) -> None:
+    put(database, ["api"])
+    seen: list[tuple[str, int]] = []
+
+    async def perform(job: Job) -> Ending:
+        seen.append((job.run_id, job.attempts))
+        if job.attempts == 1:
+            raise StoreUnreachableError("lost")
+        return DONE
+
+    asyncio.run(worker(database, place, perform).work("1", Until(empty=True)))
+    assert seen == [(seen[0][0], 1), (seen[0][0], 2)]
+    assert [(job.exit_code, job.deaths) for job in Queue(database).jobs()] == [(0, 0)]
+
+
+@ONE_MACHINE
+def test_a_worker_that_cannot_end_a_job_ends_itself_so_that_another_one_can(
+    database: Database, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(database, ["api"])
+
+    async def perform(_: Job) -> Ending:
+        return DONE
+
+    def lost(*_: object) -> bool:
+        raise StoreUnreachableError("lost")
+
+    monkeypatch.setattr(Claims, "finish", lost)
+    with pytest.raises(StoreUnreachableError):
+        asyncio.run(worker(database, place, perform).work("1", Until(empty=True)))
+    assert states(database) == {JobState.WAITING: 1}
 
 
 def test_a_worker_that_was_taken_for_dead_ends_what_it_does_and_counts_for_nothing(database: Database, place: str) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from spec2prod.application.ports import Gate, Linter, Suite
 from spec2prod.domain.command import Completed
 from spec2prod.domain.component import Component
+from spec2prod.domain.defect import SUSPECTED_DEFECTS
 from spec2prod.domain.suite import EMPTY_SUITE
 from spec2prod.domain.trace import REQUIREMENTS
 from spec2prod.domain.verdict import Unanswered
@@ -118,5 +119,5 @@ def test_a_tools_path_means_the_components_own_file_however_it_is_told() -> None
 def test_the_catalogue_explains_every_gate() -> None:
     told = [name for each in CATALOGUE for name in each.measures]
     measured = {name for gate in GATES if not isinstance(gate, CustomGate) for name in gate.measures}
-    assert sorted(told) == sorted({*measured, REQUIREMENTS})  # requirements follow from the tests' own answer
+    assert sorted(told) == sorted({*measured, REQUIREMENTS, SUSPECTED_DEFECTS})  # the two that start no process
     assert {gate.name for gate in GATES if not isinstance(gate, CustomGate)} <= {each.name for each in CATALOGUE}

@@ -8,7 +8,9 @@ from pathlib import Path
 from spec2prod.domain.candidate import Candidate, CandidateVerdict, TaskOutcome, TaskStatus, TestRequest
 from spec2prod.domain.command import Command, Completed
 from spec2prod.domain.component import Component
+from spec2prod.domain.feedback import Feedback
 from spec2prod.domain.plan import Mode, Plan, Stage, Target
+from spec2prod.domain.rounds import round_of
 from spec2prod.domain.run import Refusal, Run, StageResult
 from spec2prod.domain.specification import Requirement, Specification
 from spec2prod.domain.timeline import Span
@@ -150,17 +152,63 @@ OUTCOME = TaskOutcome(
 )
 
 
-def _candidate(name: str, verdict: CandidateVerdict, decided_by: str, reason: str, *gained: int) -> Candidate:
-    return Candidate(module=MODULE, test_file=NEW_TEST, name=name, verdict=verdict, filter=decided_by, reason=reason, gained=gained)
+def _candidate(  # noqa: PLR0913 - what a candidate is made of
+    name: str, verdict: CandidateVerdict, number: int | None, decided_by: str, reason: str, *gained: int, only: tuple[str, ...] = ()
+) -> Candidate:
+    return Candidate(
+        module=MODULE,
+        test_file=NEW_TEST,
+        name=name,
+        line=3,
+        verdict=verdict,
+        filter=decided_by,
+        filter_number=number,
+        reason=reason,
+        kills=(*only, f"{MODULE}: line 5 `+` becomes `-`") if only else (),
+        only=only,
+        gained=gained,
+    )
 
 
+_NOTICED = (f"{MODULE}: line 5 `return a + b` becomes `return None`", f"{MODULE}: line 17 `==` becomes `!=`")
 CANDIDATES = (
-    _candidate("test_add_returns_the_sum", CandidateVerdict.ACCEPTED, "coverage", f"it is the first to run {MODULE} line 5", 5),
-    _candidate("test_divide_by_zero_is_refused", CandidateVerdict.ACCEPTED, "coverage", f"it is the first to run {MODULE} line 18", 18),
-    _candidate("test_multiply_runs", CandidateVerdict.REJECTED, "static", "it asserts nothing"),
-    _candidate("test_add_of_two_and_two", CandidateVerdict.REJECTED, "run", "it failed: assert 4 == 5 <b>& more</b>"),
-    _candidate("", CandidateVerdict.REJECTED, "static", "it does not parse: line 3: invalid syntax"),
+    _candidate(
+        "test_add_returns_the_sum",
+        CandidateVerdict.ACCEPTED,
+        5,
+        "mutation",
+        "fails if line 5 `return a + b` becomes `return None`; is the first evidence for REQ-1",
+        5,
+        only=_NOTICED[:1],
+    ),
+    _candidate(
+        "test_divide_by_zero_is_refused",
+        CandidateVerdict.ACCEPTED,
+        5,
+        "mutation",
+        "fails if line 17 `==` becomes `!=`",
+        18,
+        only=_NOTICED[1:],
+    ),
+    _candidate("test_multiply_runs", CandidateVerdict.REJECTED, 1, "screen", "it asserts nothing"),
+    _candidate("test_add_of_two_and_two", CandidateVerdict.REJECTED, 2, "isolation", "it fails: assert 4 == 5 <b>& more</b>"),
+    _candidate("", CandidateVerdict.REJECTED, 1, "screen", "it does not parse: line 3: invalid syntax"),
+    _candidate("test_add_again", CandidateVerdict.REDUNDANT, 5, "mutation", "others notice all that it would notice"),
+    _candidate(
+        "test_of_nothing", CandidateVerdict.REVIEW, 6, "grounding", "it names REQ-9, which specs/calculator_operations.md does not state"
+    ),
+    _candidate(
+        "test_subtract", CandidateVerdict.SUSPECTED_DEFECT, 7, "triage", "the code may be wrong: what it asserts for REQ-2 does not hold"
+    ),
+    _candidate(
+        "test_alone", CandidateVerdict.ERRORED, 8, "confirmation", "the judge disagrees with itself: passed alone, failed with the suite"
+    ),
+    _candidate("test_unformatted", CandidateVerdict.REJECTED, None, "gates", "it would break linting: line 3: F401 unused"),
 )
+
+_ROUND_ONE = replace(OUTCOME, llm_calls=3, input_tokens=20119, output_tokens=400, cost_usd=0.02, wall_ms=7000.0)
+_ROUND_TWO = replace(OUTCOME, text="def test_multiply_runs() -> None: ...\n", cost_usd=0.03, wall_ms=2100.0)
+ROUNDS = (round_of(_ROUND_ONE), round_of(_ROUND_TWO, 2, _ROUND_ONE, Feedback(text="", rejected=3, uncovered=1, survivors=2)))
 
 
 def process(tool: str, exit_code: int | None = 0, wall_ms: float = 900.0, *, not_found: bool = False, timed_out: bool = False) -> Completed:
@@ -195,8 +243,7 @@ SPANS = (
     span("security", 1233, 3100, Stage.REFACTORING),
     span("vulnerabilities", 1234, 4900, Stage.REFACTORING),
     span(Stage.ACCEPTANCE, 11230, 13000),
-    span(f"forwards:{NEW_TEST}", 11240, 12000, Stage.ACCEPTANCE),
-    span(f"backwards:{NEW_TEST}", 11240, 12100, Stage.ACCEPTANCE),
+    span(f"judge:{NEW_TEST}", 11240, 12100, Stage.ACCEPTANCE),
     span(Stage.ACCEPTANCE, 13100, 14200),
     span("tests", 13110, 14100, Stage.ACCEPTANCE),
 )
@@ -209,7 +256,11 @@ PASSED = Run(
         _stage(Stage.TESTING, TESTED, NO_TESTS),
         GENERATED,
         _stage(Stage.REFACTORING, CHECKED),
-        StageResult(stage=Stage.ACCEPTANCE, verdict=stage_verdict(TESTED), outputs={"accepted": 2, "rejected": 3, "adopted": [NEW_TEST]}),
+        StageResult(
+            stage=Stage.ACCEPTANCE,
+            verdict=stage_verdict(TESTED),
+            outputs={"accepted": 2, "rejected": 4, "adopted": [NEW_TEST], "mutants": {NEW_TEST: 12}},
+        ),
     ),
     not_run={},
     spans=SPANS,
@@ -218,6 +269,8 @@ PASSED = Run(
     collection_ms=9130.0,
     requests=(REQUEST,),
     outcomes=(OUTCOME,),
+    rounds=ROUNDS,
+    rounds_judged={(NEW_TEST, 1): CANDIDATES[:5], (NEW_TEST, 2): CANDIDATES[2:4]},
     candidates=CANDIDATES,
     adopted=(NEW_TEST,),
     diffs={MODULE: f"--- a/{MODULE}\n+++ b/{MODULE}\n@@ -1,2 +1,1 @@\n-import os\n def add(a: int, b: int) -> int:\n"},
@@ -264,6 +317,8 @@ FAILED = replace(
     submission_ms=0.0,
     collection_ms=0.0,
     outcomes=(),
+    rounds=(),
+    rounds_judged={},
     candidates=(),
     adopted=(),
     diffs={},
@@ -295,6 +350,8 @@ INTERRUPTED = replace(
     submission_ms=0.0,
     collection_ms=0.0,
     outcomes=(),
+    rounds=(),
+    rounds_judged={},
     candidates=(),
     adopted=(),
     diffs={},
@@ -322,6 +379,8 @@ GENERATION_ERRORED = replace(
     submission_ms=20.0,
     collection_ms=0.0,
     outcomes=(),
+    rounds=(),
+    rounds_judged={},
     candidates=(),
     adopted=(),
     diffs={},

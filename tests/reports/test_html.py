@@ -93,7 +93,9 @@ def test_a_scripted_model_is_called_one_and_another_is_not() -> None:
 def test_candidates_are_told_with_their_reasons() -> None:
     text = Page(render(PASSED)).text
     assert all(each.reason in text for each in PASSED.candidates)
-    assert "2 accepted, 3 rejected" in text
+    assert "2 accepted, 1 suspected defect, 1 errored, 1 for review, 4 rejected, 1 redundant" in text
+    assert all(each.decided_by in text for each in PASSED.candidates)
+    assert all(change in text for each in PASSED.candidates for change in each.only)
 
 
 def test_what_was_asked_in_vain_is_told_with_the_reason() -> None:

@@ -26,7 +26,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
@@ -44,6 +44,7 @@ LARGEST_ANSWER_BYTES = 256 * 1024 * 1024
 HEAD_BYTES = 4 * 1024 * 1024  # a type checker prints its answer: some 8,000 diagnostics fit
 TAIL_BYTES = 256 * 1024
 _WATCHER = Path(__file__).with_name("watcher.py")
+_HAS_PROC = Path("/proc/self").is_dir()
 _DRAIN_S = 2.0
 _LONGEST_PAUSE_S = 0.1
 _MAXRSS_PER_MIB = 1024 * 1024 if sys.platform == "darwin" else 1024
@@ -61,12 +62,16 @@ class _Ending:
 class ProcessHost:
     """Starts processes; `processes` keeps every `Completed` in the order of their ends, `started` counts starts."""
 
-    def __init__(self, *, keep: Collection[str] = (), grace_s: float = 2.0) -> None:
-        """`keep` names further variables to hand on; `grace_s` is the time between SIGTERM and SIGKILL, in seconds."""
+    def __init__(self, *, keep: Collection[str] = (), grace_s: float = 2.0, begun: Callable[[], object] | None = None) -> None:
+        """`keep` names further variables to hand on; `grace_s` is the time between SIGTERM and SIGKILL, in seconds.
+
+        `begun` is called once, in the event loop, when the first process has been started.
+        """
         self.processes: list[Completed] = []
         self.started = 0
         self._keep = (*ALLOWED, *keep)
         self._grace_s = grace_s
+        self._begun = begun
 
     async def run(self, command: Command) -> Completed:
         """Run to the end and never raise for what the process does; a cancelled call leaves no process behind."""
@@ -88,6 +93,8 @@ class ProcessHost:
         except (OSError, ValueError) as error:
             return Completed(command=command, exit_code=COULD_NOT_START, stderr=f"could not be started: {error}")
         self.started += 1
+        if self.started == 1 and self._begun is not None:
+            self._begun()
         completed = await self._attend(process, command, mark)
         return replace(completed, answer=_read_answer(scratch, command), wall_ms=(time.monotonic() - begun) * 1000)
 
@@ -188,22 +195,22 @@ class _Memory:
 
     def __init__(self, pid: int) -> None:
         self.peak_mb = 0.0
-        self._status = Path(f"/proc/{pid}/status")
+        self._status = f"/proc/{pid}/status"
         self.sample()
 
     def sample(self) -> None:
-        with contextlib.suppress(OSError):  # not Linux, or already gone: nothing new is known
-            for line in self._status.read_text(encoding="utf-8", errors="replace").splitlines():
-                if line.startswith("VmHWM:"):
-                    self.peak_mb = max(self.peak_mb, int(line.split()[1]) / 1024)
+        with contextlib.suppress(OSError), open(self._status, "rb") as status:  # noqa: PTH123 - ten times a second, for each command
+            _, _, told = status.read().partition(b"VmHWM:")
+            if told:
+                self.peak_mb = max(self.peak_mb, int(told.split(maxsplit=1)[0]) / 1024)
 
 
 async def _ended(pid: int, memory: _Memory) -> None:
     """Return once the leader has ended, without reaping it."""
     exited = asyncio.Event()
-    with _pidfd(pid, exited):
+    with _pidfd(pid, exited) as is_told:
         pause = 0.002
-        while not exited.is_set() and not _is_dead(pid):
+        while not exited.is_set() and (is_told or not _is_dead(pid)):
             memory.sample()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
@@ -212,19 +219,19 @@ async def _ended(pid: int, memory: _Memory) -> None:
 
 
 @contextlib.contextmanager
-def _pidfd(pid: int, exited: asyncio.Event) -> Iterator[None]:
-    """Set `exited` the moment the process ends; without pidfds the caller's polling must do."""
+def _pidfd(pid: int, exited: asyncio.Event) -> Iterator[bool]:
+    """Set `exited` the moment the process ends, and return whether it will be; without pidfds the caller's polling must do."""
     try:
         descriptor = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
     except OSError:
         descriptor = -1
     if descriptor < 0:
-        yield
+        yield False
         return
     loop = asyncio.get_running_loop()
     loop.add_reader(descriptor, exited.set)
     try:
-        yield
+        yield True
     finally:
         loop.remove_reader(descriptor)
         os.close(descriptor)
@@ -248,20 +255,30 @@ def _kill_marked(mark: str, leader: int) -> None:
     The leader has its own end: waiting for it here would reap it, and with it what it has used.
     """
     for _ in range(10):
-        family = [each for each in psutil.process_iter() if each.pid != leader and _carries(each, mark)]
+        family = [pid for pid in psutil.pids() if pid != leader and _carries(pid, mark)]
         if not family:
             return
-        for each in family:
-            with contextlib.suppress(psutil.Error):
-                each.kill()
-        psutil.wait_procs(family, timeout=0.2)
+        psutil.wait_procs([each for pid in family if (each := _killed(pid, mark))], timeout=0.2)
 
 
-def _carries(process: psutil.Process, mark: str) -> bool:
+def _carries(pid: int, mark: str) -> bool:
+    """Whether a process inherited the mark; every process of the machine is asked at every command's end."""
     try:
-        return mark in process.environ().get(MARK, "")
+        if _HAS_PROC:
+            with open(f"/proc/{pid}/environ", "rb") as variables:  # noqa: PTH123 - as said above
+                return mark.encode() in variables.read()
+        return mark in psutil.Process(pid).environ().get(MARK, "")
     except (psutil.Error, OSError):  # gone, or another user's: not ours
         return False
+
+
+def _killed(pid: int, mark: str) -> psutil.Process | None:
+    with contextlib.suppress(psutil.Error):  # gone already
+        process = psutil.Process(pid)
+        if _carries(pid, mark):  # and not a stranger that got the number meanwhile
+            process.kill()
+            return process
+    return None
 
 
 def _reap(process: subprocess.Popen[bytes]) -> _Ending:

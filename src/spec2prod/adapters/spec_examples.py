@@ -6,11 +6,13 @@ What it brings is judged like anyone's: a test that fails says that code and spe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from spec2prod.domain.candidate import TaskOutcome, TaskStatus, TestRequest
 from spec2prod.domain.component import Component
 from spec2prod.domain.example_places import Given, given
 from spec2prod.domain.example_tests import render_tests
+from spec2prod.domain.feedback import Feedback
 from spec2prod.domain.specification import Specification
 from spec2prod.errors import AgentUnavailableError
 
@@ -53,6 +55,12 @@ class SpecExamples:
             text=render_tests(own) if own else None,
             reason=f"from {count}" if own else "the specification gives no example of it that no test uses",
         )
+
+    async def follow_up(self, task_id: str, feedback: Feedback, number: int) -> TaskOutcome:
+        """Bring nothing more: an example says what it says, whatever its judgement was."""
+        del feedback
+        told = await self.outcome(task_id)
+        return replace(told, status=TaskStatus.NO_FILE, text=None, reason=f"examples have no round {number}")
 
     async def stop(self) -> None:
         """End nothing."""

@@ -9,20 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePath
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.markup import escape
-from rich.status import Status
-from rich.table import Table
 from rich.text import Text
 
 from spec2prod.application.ports import Event
-from spec2prod.domain.candidate import Candidate, CandidateVerdict, TaskStatus
+from spec2prod.domain.candidate import Candidate, CandidateVerdict, TaskStatus, by_urgency, counted
 from spec2prod.domain.plan import Mode, Stage
 from spec2prod.domain.run import Refusal, Run, StageResult
 from spec2prod.domain.schedule_simulation import NOTHING
 from spec2prod.domain.verdict import Finding, Judgement, Measurement, Verdict
+
+if TYPE_CHECKING:
+    from rich.status import Status
 
 STYLES = {
     "passed": "green",
@@ -33,8 +34,28 @@ STYLES = {
     "pending": "bold yellow",
     "accepted": "green",
     "rejected": "red",
+    "redundant": "dim",
+    "review": "yellow",
+    "suspected_defect": "bold red",
 }
-SIGNS = {"passed": "✓", "warned": "!", "failed": "✗", "errored": "?", "waived": "~", "pending": "…", "accepted": "✓", "rejected": "✗"}
+SIGNS = {
+    "passed": "✓",
+    "warned": "!",
+    "failed": "✗",
+    "errored": "?",
+    "waived": "~",
+    "pending": "…",
+    "accepted": "✓",
+    "rejected": "✗",
+    "redundant": "=",
+    "review": "!",
+    "suspected_defect": "✗",
+}
+_SOUND = {CandidateVerdict.ACCEPTED, CandidateVerdict.REDUNDANT}
+_EARNED = (
+    "A test is accepted if it notices a change that no other kept test notices, or is the first to show a requirement. "
+    "What the filters are: spec2prod judge --help"
+)
 _NARROW = 72  # columns; below, a table would be all folds
 _SHOWN = 5  # findings a gate
 _SECOND, _MINUTE = 1000.0, 60_000.0
@@ -117,7 +138,7 @@ def _say(console: Console, text: Text) -> None:
 
 
 def _run(run: Run, console: Console) -> None:
-    for tell in (_gates, _waivers, _stages_without_gates, _generation, _candidates, _changed, _timing, _next_steps):
+    for tell in (_defects, _gates, _waivers, _stages_without_gates, _generation, _candidates, _changed, _timing, _next_steps):
         tell(run, console)
 
 
@@ -125,6 +146,16 @@ def _concluded(told: Run | Refusal) -> tuple[bool, str]:
     if isinstance(told, Run):
         return told.success, told.conclusion
     return False, f"Not promoted to {told.target}: {told.error}"
+
+
+def _defects(run: Run, console: Console) -> None:
+    """Tell what may be wrong with the code before anything else."""
+    if not run.defects:
+        return
+    _say(console, Text("Suspected defects, until somebody says what they are:", style=STYLES["failed"]))
+    for each in run.defects:
+        _say(console, Text.assemble("  ", _sign(Verdict.FAILED), f" {each.id} {each.module} ({each.named}): {each.sentence}"))
+        _say(console, Text(f"    {each.next_step}"))
 
 
 def _gates(run: Run, console: Console) -> None:
@@ -135,6 +166,8 @@ def _gates(run: Run, console: Console) -> None:
         for _, gate in judged:
             _say(console, Text.assemble(_worded(gate.verdict), f" {gate.gate}: {_found(gate)}; needed {_needed(gate)}"))
         return
+    from rich.table import Table  # noqa: PLC0415 - the first tool starts sooner without it
+
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for name in ("stage", "gate", "verdict", "measured", "needed"):
         table.add_column(name, overflow="fold")
@@ -164,7 +197,8 @@ def _needed(gate: Judgement) -> str:
 
 
 def _worded(verdict: Verdict | CandidateVerdict) -> tuple[str, str]:
-    return f"{SIGNS[verdict]} {verdict}", STYLES[verdict]
+    word = verdict.told if isinstance(verdict, CandidateVerdict) else str(verdict)
+    return f"{SIGNS[verdict]} {word}", STYLES[verdict]
 
 
 def _stages_without_gates(run: Run, console: Console) -> None:
@@ -201,14 +235,22 @@ def _generation(run: Run, console: Console) -> None:
 
 
 def _candidates(run: Run, console: Console) -> None:
+    """Tell of each proposed test what became of it, and why: first what somebody must look at."""
     if not run.candidates:
         return
-    accepted = sum(each.verdict is CandidateVerdict.ACCEPTED for each in run.candidates)
-    _say(console, Text(f"Proposed tests: {accepted} accepted, {len(run.candidates) - accepted} rejected"))
-    for each in run.candidates:
-        _say(console, Text.assemble("  ", _sign(each.verdict), f" {_named(each)}: {each.reason}"))
+    tried = sum(count for count in _mutants(run).values())
+    on = f"; tried on {tried} small changes of the code (mutants)" if tried else ""
+    _say(console, Text(f"Proposed tests: {counted(run.candidates)}{on}"))
+    for each in by_urgency(run.candidates):
+        decided = "" if each.verdict in _SOUND else f" ({each.decided_by})"
+        _say(console, Text.assemble("  ", _worded(each.verdict), f" {_named(each)}{decided}: {each.reason}"))
+    if tried:
+        _say(console, Text(f"  {_EARNED}", style="dim"))
+    if any(each.verdict is CandidateVerdict.REVIEW for each in run.candidates):
+        _say(console, Text(f"  for review: what was proposed is kept in .spec2prod/runs/{run.plan.run_id}/proposed"))
     for path in run.adopted:
-        _say(console, Text(f"  written: {path}"))
+        label = " (characterisation: what the code does, not what it should do)" if run.is_characterisation(path) else ""
+        _say(console, Text(f"  written: {path}{label}"))
 
 
 def _changed(run: Run, console: Console) -> None:
@@ -218,6 +260,13 @@ def _changed(run: Run, console: Console) -> None:
         _say(console, Text(f"The linter changed {count} (what it calls safe; each diff is in the report; --no-fix leaves them alone):"))
         for path in sorted(run.diffs):
             _say(console, Text(f"  changed: {path}"))
+
+
+def _mutants(run: Run) -> dict[str, int]:
+    """Return on how many changes of the code each proposed file was tried."""
+    result = next((each for each in run.stages if each.stage is Stage.ACCEPTANCE), None)
+    told = result.outputs.get("mutants") if result else None
+    return told if isinstance(told, dict) else {}
 
 
 def _named(candidate: Candidate) -> str:

@@ -21,6 +21,7 @@ from spec2prod.errors import OutputError, UsageError
 
 STATE = ".spec2prod"
 _ABSENT = "absent"
+_DETOURS = frozenset({"", ".", ".."})
 _DIGITS = 64  # of a SHA-256 in hex; words such as `absent` are shorter
 _TICK_S = 0.05  # files are stamped by a coarser clock than time.time
 _SKIPPED = frozenset(
@@ -85,9 +86,8 @@ class ProjectTree:
     def digest(self, paths: Collection[str]) -> str:
         """Return the SHA-256 (hex) over names and contents of the given paths; absent ones count as absent."""
         total = hashlib.sha256()
-        inside = {PurePosixPath(path).as_posix(): self._inside(path) for path in paths}
-        digests = self._digests.of(inside)
-        for path in sorted(inside):
+        digests = self._digests.of(self._all_inside(paths))
+        for path in sorted(digests):
             content, name = digests[path] if len(digests[path]) == _DIGITS else _ABSENT, os.fsencode(path)
             total.update(b"%d:%b=%b\n" % (len(name), name, content.encode()))
         return total.hexdigest()
@@ -174,6 +174,11 @@ class ProjectTree:
         write_atomic(file, text)
         return self._relative(file)
 
+    def _all_inside(self, paths: Iterable[str]) -> list[str]:
+        """Return relative paths in their shortest form, refusing what `_inside` refuses; each folder is looked at once."""
+        root, plain = str(self._root), {""} if self._root.resolve() == self._real else set()
+        return [path if _is_plain(root, path, plain) else self._inside(path).relative_to(self._root).as_posix() for path in paths]
+
     def _inside(self, path: str) -> Path:
         """Return where a relative path leads, refusing one that leaves the project by its name or through a link."""
         file = self._root / path
@@ -239,6 +244,18 @@ class ProjectTree:
                 if not (self._root / STATE / name).exists():
                     write_atomic(self._root / STATE / name, text)
         return self.run_folder
+
+
+def _is_plain(root: str, path: str, plain: set[str]) -> bool:
+    """Whether a path says where it leads: in its shortest form, without a link on its way, as the folders of `plain` are known to be."""
+    if not _DETOURS.isdisjoint(path.split("/")) or path[0] == "\\" or "\0" in path:
+        return False
+    folder = path.rpartition("/")[0]
+    if folder not in plain:
+        if not folder or not _is_plain(root, folder, plain):
+            return False
+        plain.add(folder)
+    return not os.path.islink(f"{root}/{path}")  # noqa: PTH114 - asked of every file, again and again: a Path costs twenty times as much
 
 
 @runtime_checkable

@@ -64,13 +64,10 @@ class Climb:
         session = self.session
         if self.plan.generate and self.plan.mode is Mode.ASYNC and self.ports.journal.attempt == 1:
             await self.ports.writer.start()  # its start-up overlaps the tests; a run that is gone on with may not need it at all
-        await session.beside(
-            self.test_and_generate,
-            partial(refactoring.measure, session),
-            partial(self.acceptance.judge_as_they_come, self.generation.arrived),
-        )
+        await session.beside(self.test_and_generate, partial(refactoring.measure, session))
         await self.acceptance.adopt()
         await self._ask_again_what_changed()
+        self.session.look_for_defects()
         await self._deliver()
 
     def failed_fast(self, red: Sequence[str]) -> None:
@@ -88,13 +85,14 @@ class Climb:
     async def generate(self) -> None:
         """Have missing tests written, unless the suite is red: proposals are judged against a green one."""
         if self.plan.generate and self.session.may_generate and self._fits(Stage.GENERATION):
-            await self.generation.run()
-            self.results[Stage.GENERATION] = self.generation.result()
-            await self.ports.writer.stop()  # its shutdown overlaps the judging of what it brought
-            return
-        if self.plan.generate:
+            async with asyncio.TaskGroup() as group:  # in both modes: the judge's word on one round is what begins the next
+                group.create_task(self.acceptance.judge_as_they_come(self.generation.arrived))
+                await self.generation.run()
+                self.results[Stage.GENERATION] = self.generation.result()
+                await self.ports.writer.stop()  # its shutdown overlaps the judging of its last round
+            self.generation.remember_best({each.test_file: each.round for each in self.acceptance.candidates})
+        elif self.plan.generate:
             self.not_run.setdefault(Stage.GENERATION, "the existing tests do not pass: mend them first, then generate")
-        self.generation.arrived.put_nowait(None)
 
     def told(self) -> Run:
         """Judge every gate on the final tree, and tell the whole run."""
@@ -111,6 +109,8 @@ class Climb:
             collection_ms=generation.collection_ms,
             requests=generation.requests,
             outcomes=tuple(generation.outcomes),
+            rounds=tuple(generation.rounds),
+            rounds_judged=acceptance.rounds_judged,
             candidates=tuple(acceptance.candidates),
             adopted=tuple(acceptance.adopted),
             diffs=session.diffs,
@@ -127,6 +127,7 @@ class Climb:
             cpu_slots=self.ports.cpu_slots,
             matrix=session.matrix,
             examples=session.examples,
+            defects=session.defects,
         )
 
     async def _ask_again_what_changed(self) -> None:
@@ -178,6 +179,7 @@ class Climb:
     def _conclude(self) -> None:
         ran = {span.name for span in self.session.spans}
         if Stage.TESTING in ran:
+            self.session.look_for_defects()  # also what was found before an interruption
             self.results[Stage.TESTING] = testing.result(self.session, self.first)
         if Stage.REFACTORING in ran:
             self.results[Stage.REFACTORING] = refactoring.result(self.session)

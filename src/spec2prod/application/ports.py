@@ -7,7 +7,7 @@ repeats at most the step in flight.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -15,10 +15,14 @@ from spec2prod.domain.candidate import TaskOutcome, TestRequest
 from spec2prod.domain.circuit import Circuit
 from spec2prod.domain.command import Command, Completed
 from spec2prod.domain.component import Component
+from spec2prod.domain.defect import Defect, Disposition
+from spec2prod.domain.feedback import Feedback
+from spec2prod.domain.judged import Judged
 from spec2prod.domain.plan import Stage, Target
 from spec2prod.domain.question import Kept, Question, Reads
 from spec2prod.domain.release import Artifact, Attestation, Deployment, Entry, ProductionRules
 from spec2prod.domain.run import Replayed
+from spec2prod.domain.specification import Specification
 from spec2prod.domain.suite import SuiteReport
 from spec2prod.domain.verdict import Answer, Measurement, Verdict
 
@@ -233,10 +237,6 @@ class Suite(Gate, Protocol):
         """Return the whole answer; an empty report where there is none to read."""
         ...
 
-    def candidate(self, component: Component, test_file: str, *, backwards: bool) -> Command:
-        """Return the command that runs one proposed file alone, in its own order or backwards."""
-        ...
-
     def again(self, component: Component, node_ids: Sequence[str]) -> Command:
         """Return the command that runs these tests (or whole files) once more, in the order given, and no others."""
         ...
@@ -337,6 +337,15 @@ class TestWriter(Protocol):
 
     async def outcome(self, task_id: str) -> TaskOutcome:
         """Wait for a task's end. Whatever goes wrong in it is in the outcome."""
+        ...
+
+    async def follow_up(self, task_id: str, feedback: Feedback, number: int) -> TaskOutcome:
+        """Say in the task's own conversation what its judgement was, and wait for the end of round `number` (2 is the first).
+
+        `text` is the test file as it then is; calls, tokens and money are those of all rounds so far, `wall_ms` is this round's.
+        A round that was asked for before is the same round. Limits hold for all rounds together; where nothing is left of them,
+        or the writer answers to nobody, the outcome says so in its reason and brings no text.
+        """
         ...
 
     async def stop(self) -> None:
@@ -463,16 +472,80 @@ class Cache(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToJudge:
+    """Proposed test files in a copy of the project that nobody else writes to.
+
+    `component` lies in that copy; its `tests` are the suite beside which `files` are judged, and hold none of them.
+    """
+
+    component: Component
+    tree: Tree
+    files: tuple[str, ...]
+    specification: Specification
+
+
+class Judge(Protocol):
+    """Says of proposed tests whether they earn their place, and why."""
+
+    def question(self, asked: ToJudge) -> Question:
+        """Return exactly what the judgement depends on."""
+        ...
+
+    async def judge(self, asked: ToJudge) -> Judged:
+        """Return one verdict a test function. The copy is left as it was; a cancelled call leaves no process behind.
+
+        Raises:
+            Spec2prodError: where the judge could not do its work: never a verdict on a test.
+        """
+        ...
+
+
+class Defects(Protocol):
+    """The suspected defects of every component, and what people said about them. What was noted once counts in every later run."""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether later runs will know them; else they last as long as this one."""
+        ...
+
+    def note(self, defect: Defect) -> Defect:
+        """Keep a defect, and return it as it is known: one that was disposed of as a wrong test or requirement stays disposed of.
+
+        One that was fixed and fails again is open again; what was said about it is kept.
+
+        Raises:
+            StoreError: where it cannot be written.
+        """
+        ...
+
+    def open_of(self, component: str) -> tuple[Defect, ...]:
+        """Return a component's open defects, the oldest first.
+
+        Raises:
+            StoreError: where they cannot be read.
+        """
+        ...
+
+    def disposed_of(self, defect_id: str) -> Disposition | None:
+        """Return what a person said about a defect (`domain.defect.defect_id` names it); None where it is open, or unknown.
+
+        Raises:
+            StoreError: where it cannot be read.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """What earlier runs have measured. `forced` names stages and gates that are asked all the same.
 
-    `agent` is the digest of what an agent's answer depends on beside its task: its model, its options.
+    `agents` holds for each generator the digest of what its answer depends on beside its task: its model, its version, its options.
     """
 
     fingerprints: Fingerprints
     cache: Cache
     forced: frozenset[str] = frozenset()
-    agent: str = ""
+    agents: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -496,3 +569,5 @@ class Ports:
     cpu_slots: int = 0
     history: History | None = None
     memory: Memory | None = None
+    defects: Defects | None = None
+    judge: Judge | None = None

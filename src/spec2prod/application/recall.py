@@ -43,7 +43,8 @@ class Recall:
         """Return what an agent's answer to a task depends on: the task, the component as it is, the model and its options."""
         if self._memory is None:
             return None
-        inputs = {**tree.state({FILE + path for path in component.files}), "task": digest_of(asdict(request)), "agent": self._memory.agent}
+        agent = self._memory.agents.get(request.generator, "")
+        inputs = {**tree.state({FILE + path for path in component.files}), "task": digest_of(asdict(request)), "agent": agent}
         return Question(name=str(Stage.GENERATION), component=component.name, inputs=inputs)
 
     def find(self, question: Question | None, tree: Tree, *names: str) -> Kept | None:

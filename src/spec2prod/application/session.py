@@ -17,18 +17,36 @@ from spec2prod.application.scheduling import waiting_noted
 from spec2prod.domain.candidate import TaskOutcome
 from spec2prod.domain.command import Command, Completed, Mended
 from spec2prod.domain.component import Component
+from spec2prod.domain.defect import SUSPECTED_DEFECTS, Defect
+from spec2prod.domain.defect import answer as suspected
+from spec2prod.domain.defect import unknown as defects_unknown
 from spec2prod.domain.example_places import Given, given
 from spec2prod.domain.failing_fast import Risk, ends_the_run, riskiest_first
+from spec2prod.domain.feedback import Feedback
 from spec2prod.domain.flaky import OPEN, PASS_RATE, Standing
 from spec2prod.domain.plan import Mode, Plan, Stage
 from spec2prod.domain.question import Kept, Question
-from spec2prod.domain.suite import EMPTY_SUITE, SuiteReport
+from spec2prod.domain.suite import EMPTY_SUITE, CaseResult, SuiteReport
 from spec2prod.domain.timeline import Span
 from spec2prod.domain.trace import REQUIREMENTS, Matrix, trace
 from spec2prod.domain.trace import answer as traced
 from spec2prod.domain.verdict import Answer, Evidence, Judgement, Measurement, Rule, Unanswered, Verdict, judge
+from spec2prod.errors import StoreError
 
-type Outcomes = asyncio.Queue[TaskOutcome | None]
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """One round of a task on its way to the judge, who always resolves `judged`: with what the agent is told, or None for nothing.
+
+    `round` is 1 for what a task brought first; a later round brings the same test file again, mended.
+    """
+
+    outcome: TaskOutcome
+    judged: asyncio.Future[Feedback | None]
+    round: int = 1
+
+
+type Outcomes = asyncio.Queue[Arrived | None]
 """What an agent brings, in the order in which it comes; None when no more will."""
 
 _ASK_AGAIN = 2
@@ -87,8 +105,11 @@ class Session:
         self.diffs: dict[str, str] = {}
         self.running: dict[Stage, float] = {}
         self.standings: dict[str, Standing] = {}
+        self.defects: tuple[Defect, ...] = ()
         self.recall = Recall(plan.run_id, ports)
         self._unsettled_suite: Callable[[], None] | None = None
+        self._kills: dict[str, tuple[str, ...]] = {}
+        self._kills_of = ""
 
     def tell(self, kind: str, stage: Stage | None, text: str, verdict: Verdict | None = None) -> None:
         """Tell the listeners one sentence."""
@@ -210,7 +231,7 @@ class Session:
     def names(self, stage: Stage) -> tuple[str, ...]:
         """Return the gates that a stage answers: testing those of the suite and those placed there, refactoring all others."""
         gates = self.ports.gates.values()
-        traced = (REQUIREMENTS,) if stage is Stage.TESTING else ()
+        traced = (REQUIREMENTS, SUSPECTED_DEFECTS) if stage is Stage.TESTING else ()
         return (*(name for gate in gates if (stage is Stage.TESTING) == self._in_testing(gate) for name in gate.measures), *traced)
 
     def _in_testing(self, gate: Gate) -> bool:
@@ -279,22 +300,6 @@ class Session:
         if len(measured) == len(answers) and self._is_of_now(completed) and question == self.recall.question(gate, component, tree, only):
             self.recall.keep(question, self._kept(gate.name, answers=measured), tree)
         return answers
-
-    async def report(self, stage: Stage, step: str, label: str, subject: Subject) -> SuiteReport:
-        """Return how some tests went in any tree: as an earlier run saw them, else run them."""
-        suite, component, tree = self.ports.suite, subject.component, subject.tree
-        question = self.recall.question_of(subject)
-        kept = self.recall.find(question, tree, *forced_by(stage, suite))
-        if kept is not None and kept.suite is not None:
-            return kept.suite
-        measured = Measured(tree, self.scope(suite, component))
-        completed, _ = await self.timed(stage, label, self.tool(f"{step}:{measured.digest[:12]}", subject.command, measured))
-        report = suite.report(component, completed)
-        if report.cases and self._is_of_now(completed) and question == self.recall.question_of(subject):
-            trace = self.recall.trace(suite, component, completed, tree)
-            if not isinstance(trace, str):
-                self.recall.keep(question, self._kept(subject.name, suite=report), tree, trace)
-        return report
 
     async def mended(self, stage: Stage, subject: Subject, mend: Callable[[], Awaitable[Mended]]) -> Mapping[str, str]:
         """Return what the linter makes of some files: what it made of the same in an earlier run, else let it."""
@@ -386,6 +391,8 @@ class Session:
         """
         fresh = {name for gate in self.ports.gates.values() if as_measured or self.is_fresh(gate) for name in gate.measures}
         evidence = self.evidence
+        if as_measured or self._knows_defects:
+            fresh.add(SUSPECTED_DEFECTS)
         if PASS_RATE in fresh:
             told = self.traced()
             fresh, evidence = {*fresh, REQUIREMENTS}, self.evidence | ({REQUIREMENTS: told} if told else {})
@@ -396,11 +403,42 @@ class Session:
             if rule.gate in stage_gates
         )
 
+    def look_for_defects(self) -> None:
+        """Bind what is known of the component's suspected defects now to the tree as it is; the record needs no process."""
+        record = self.ports.defects
+        try:
+            self.defects = record.open_of(self.component.name) if record else ()
+            told = suspected(self.defects, is_kept=record.is_kept) if record else defects_unknown("nobody keeps a record of them", "")
+        except StoreError as error:
+            told = defects_unknown(f"the record of them cannot be read: {error}", error.next_step)
+        self.bind(told, self.ports.tree.digest(self.component.files), SUSPECTED_DEFECTS)
+
+    @property
+    def _knows_defects(self) -> bool:
+        """Whether the record was read for the tree as it is."""
+        known = self.evidence.get(SUSPECTED_DEFECTS)
+        return known is not None and known.digest == self.ports.tree.digest(self.component.files)
+
     @property
     def matrix(self) -> Matrix:
         """Return which requirement is shown by which test of the newest run of the suite."""
         flaky = [node_id for node_id, standing in self.standings.items() if standing is Standing.FLAKY]
-        return trace(self.plan.specification, self.suite, flaky=flaky)
+        own = {case.node_id for case in self.suite.cases}
+        suspected = {case.node_id: case for case in map(_case_of, self.defects)}
+        others = (case for name, case in suspected.items() if name not in own)
+        suite = dataclasses.replace(self.suite, cases=(*self.suite.cases, *others))
+        return trace(self.plan.specification, suite, kills=self._kills_by_case(suite), defects=suspected, flaky=flaky)
+
+    def note_kills(self, kills: Mapping[str, tuple[str, ...]], modules: str) -> None:
+        """Note which changes of the code each test function notices (by node ID, in words), as judged on modules of that digest."""
+        self._kills = dict(kills) if modules != self._kills_of else {**self._kills, **kills}
+        self._kills_of = modules
+
+    def _kills_by_case(self, suite: SuiteReport) -> dict[str, tuple[str, ...]] | None:
+        """Return the same case by case; None where no judge has looked at the code as it is (law 1)."""
+        if not self._kills_of or self._kills_of != self.ports.tree.digest(self.component.modules):
+            return None
+        return {case.node_id: self._kills.get(case.node_id.partition("[")[0], ()) for case in suite.cases}
 
     @property
     def examples(self) -> Given:
@@ -448,6 +486,19 @@ def mending(host: Host, tree: Tree, paths: Sequence[str]) -> Callable[[Command],
         return Mended(completed=completed, texts={path: text for path, text in after.items() if text != before[path]})
 
     return mend
+
+
+def _case_of(defect: Defect) -> CaseResult:
+    """Return a suspected defect's test as it went: it stands in no suite, and shows something of its requirements all the same."""
+    return CaseResult(
+        node_id=f"{defect.test_file}::{defect.test}",
+        name=defect.test,
+        file=defect.test_file,
+        line=0,
+        outcome="failed",
+        message=defect.message,
+        requirements=dict(defect.requirements),
+    )
 
 
 def digest_of(*values: object) -> str:

@@ -39,6 +39,7 @@ class Promotion:
     time_limit_s: float | None = None
     fail_fast: bool = False
     generators: tuple[str, ...] = ("openhands",)
+    rounds: int = 1
 
 
 def plan_promotion(asked: Promotion, component: Component, specification: Specification, rules: Sequence[Rule]) -> Plan:
@@ -72,6 +73,7 @@ def plan_promotion(asked: Promotion, component: Component, specification: Specif
         coverage_goal=asked.coverage_goal,
         fail_fast=asked.fail_fast,
         generators=asked.generators,
+        rounds=asked.rounds,
         model=asked.model,
         scripted_model=asked.scripted_model,
         waivers=tuple(waiver for waiver in asked.waivers if waiver.covers(waiver.gate, component.name)),

@@ -26,6 +26,7 @@ async def measure(session: Session) -> tuple[Judgement, ...]:
         groups = in_one_process(session.asked(session.names(Stage.TESTING)))
         await session.beside(*(partial(session.ask, Stage.TESTING, *group) for group in groups))
         await settle(session, Stage.TESTING)
+        session.look_for_defects()
     names = session.names(Stage.TESTING)
     session.fail_fast(Stage.TESTING, mendable=names if session.plan.generate and session.may_generate else ())
     return session.judged(session.names(Stage.TESTING), as_measured=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from spec2prod.domain.fleet import Crew, Ending, Job
-from spec2prod.errors import ExitCode, Spec2prodError
+from spec2prod.errors import ExitCode, Spec2prodError, StoreUnreachableError
 
 type Perform = Callable[[Job], Awaitable[Ending]]
 """Does a job and tells how it ended; when it is cancelled, it leaves nothing running."""
@@ -123,6 +123,7 @@ class Worker:
         self._draining = False
         self._stopped = False
         self._taken = 0
+        self._trouble: BaseException | None = None
         self._wake = asyncio.Event()
 
     def drain(self) -> None:
@@ -170,6 +171,8 @@ class Worker:
         waking = asyncio.create_task(self._wake.wait())
         await asyncio.wait([waking, *attending], return_when=asyncio.FIRST_COMPLETED)
         waking.cancel()
+        if self._trouble:  # a job could not be ended or given back: nobody takes it from a worker that lives on
+            raise self._trouble
         for task in attending:
             if task.done():
                 task.result()  # the database is gone: nothing can be claimed or ended any more
@@ -189,6 +192,8 @@ class Worker:
 
     def _let_go(self, task: asyncio.Task[None]) -> None:
         self._running.pop(task, None)
+        if not task.cancelled() and (error := task.exception()):
+            self._trouble = error
         self._wake.set()
 
     async def _is_through(self, until: Until) -> bool:
@@ -204,7 +209,7 @@ class Worker:
         self._say(f"{job.component}: began" + (f" again, as run {job.run_id[:8]}" if job.attempts > 1 else ""))
         try:
             ending = await self._performed(job)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, StoreUnreachableError):  # the database may be back for who goes on with it
             ending = None
         if job.id in self._lost:
             self._lost.discard(job.id)
@@ -221,6 +226,8 @@ class Worker:
         self._performing.add(job)
         try:
             return await self._perform(job)
+        except StoreUnreachableError:
+            raise
         except Spec2prodError as error:
             return Ending(exit_code=error.exit_code, conclusion=str(error))
         except Exception as error:  # noqa: BLE001 - one job's bug must not end the others'

@@ -17,6 +17,7 @@ from spec2prod.bootstrap.project import project_root
 from spec2prod.bootstrap.request import new_run_id
 from spec2prod.config.settings import Settings, read_settings
 from spec2prod.domain.candidate import TaskOutcome, TestRequest
+from spec2prod.domain.feedback import Feedback
 from spec2prod.domain.plan import Mode
 from spec2prod.errors import AgentUnavailableError
 
@@ -39,6 +40,11 @@ class Nobody:
     async def outcome(self, task_id: str) -> TaskOutcome:
         """Refuse."""
         raise AgentUnavailableError(f"generation is off: there is no task {task_id}", next_step="--enable-openhands")
+
+    async def follow_up(self, task_id: str, feedback: Feedback, number: int) -> TaskOutcome:
+        """Refuse."""
+        del feedback
+        raise AgentUnavailableError(f"generation is off: there is no task {task_id}, round {number}", next_step="--enable-openhands")
 
     async def stop(self) -> None:
         """End nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import uuid
@@ -12,11 +13,14 @@ from spec2prod.adapters.clock import SystemClock
 from spec2prod.adapters.environments.seen import Seen
 from spec2prod.adapters.host import ProcessHost
 from spec2prod.adapters.journal import InMemoryJournal
-from spec2prod.application.ports import Gate, History, Journal, Memory, Ports, TestWriter
+from spec2prod.adapters.store.defects import PassingDefects
+from spec2prod.application.ports import Defects, Gate, History, Journal, Memory, Ports, TestWriter
 from spec2prod.bootstrap.agent import Nobody
+from spec2prod.bootstrap.judging_run import RunJudge
 from spec2prod.bootstrap.listening import told_to
 from spec2prod.bootstrap.place import Place
 from spec2prod.bootstrap.releases import delivery
+from spec2prod.bootstrap.reporting import make_ready
 from spec2prod.bootstrap.scheduled import NoHistory, scheduled, slots_of
 from spec2prod.domain.plan import Plan, Stage
 from spec2prod.gates.complexity import ComplexityGate
@@ -26,6 +30,8 @@ from spec2prod.gates.security import SecurityGate
 from spec2prod.gates.tests import TestsGate
 from spec2prod.gates.type_checking import TypeCheckingGate, named_checker
 from spec2prod.gates.vulnerabilities import VulnerabilitiesGate
+
+_STARTED_S = 0.05
 
 
 def ports_of(  # noqa: PLR0913 - what a run brings
@@ -38,6 +44,7 @@ def ports_of(  # noqa: PLR0913 - what a run brings
     history: History | None = None,
     plan: Plan | None = None,
     memory: Memory | None = None,
+    defects: Defects | None = None,
 ) -> Ports:
     """Return what a run there turns outward to; `secret` is what its tests' answers must repeat."""
     suite = TestsGate(nonce=secret or uuid.uuid4().hex, performance=place.performance, timeout_s=place.settings.test_timeout_seconds)
@@ -55,7 +62,7 @@ def ports_of(  # noqa: PLR0913 - what a run brings
         *place.own_gates,
     )
     history = history or NoHistory()
-    host = scheduled(ProcessHost(), place, history, plan)
+    host = scheduled(ProcessHost(begun=_make_ready_soon), place, history, plan)
     return Ports(
         journal=journal or InMemoryJournal(),
         clock=clock,
@@ -70,7 +77,15 @@ def ports_of(  # noqa: PLR0913 - what a run brings
         cpu_slots=slots_of(place),
         history=history,
         memory=memory,
+        defects=defects or PassingDefects(),
+        judge=RunJudge(place, host),
     )
+
+
+def _make_ready_soon() -> None:
+    """Have made ready what is needed at a run's end, in a thread of its own, once the tools that start together have started."""
+    loop = asyncio.get_running_loop()
+    loop.call_later(_STARTED_S, loop.run_in_executor, None, make_ready)
 
 
 def _seen(place: Place, clock: SystemClock, memory: Memory | None) -> Seen | None:

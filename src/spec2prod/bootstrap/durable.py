@@ -18,17 +18,18 @@ from spec2prod.adapters.digests import Digests
 from spec2prod.adapters.journal import InMemoryJournal
 from spec2prod.adapters.store.breakers import breakers_in
 from spec2prod.adapters.store.database import Database, Hold, open_database
+from spec2prod.adapters.store.defects import DefectStore, PassingDefects, UnreadableDefects
 from spec2prod.adapters.store.journal import DurableJournal
-from spec2prod.adapters.store.runs import TO_GO_ON_WITH, Runs, State, StoredRun, Write
+from spec2prod.adapters.store.runs import OPEN, TO_GO_ON_WITH, Runs, State, StoredRun, Write
 from spec2prod.adapters.tree import ProjectTree
-from spec2prod.application.ports import Breaker, Clock, Event, Journal, Tree
+from spec2prod.application.ports import Breaker, Clock, Defects, Event, Journal, Tree
 from spec2prod.bootstrap.listening import told_to
 from spec2prod.bootstrap.project import project_root
 from spec2prod.bootstrap.request import Request
 from spec2prod.config.settings import read_settings
 from spec2prod.domain.plan import Plan
 from spec2prod.domain.run import Run
-from spec2prod.errors import ComponentBusyError, RunChangedError, StoreError, StoreLayoutError
+from spec2prod.errors import ComponentBusyError, RunChangedError, StoreError, StoreLayoutError, TakenOverError
 
 DEFAULT = ".spec2prod/spec2prod.sqlite"
 NOWHERE = "none"
@@ -81,6 +82,8 @@ class Keeper:
         self._lock_name = lock_of(root, component)
         self._database: Database | None = None
         self._hold: Hold | None = None
+        self._unusable: StoreError | None = None
+        self._was_taken = False
         self.run: StoredRun | None = None
         self.journal: Journal = InMemoryJournal()
 
@@ -99,6 +102,7 @@ class Keeper:
         place = place_of_database(self._root, setting)
         if place == NOWHERE:
             return
+        was_there = _is_there(place)
         try:
             self._database = open_database(place)
             await self._locked(wait=wait)
@@ -108,6 +112,7 @@ class Keeper:
             if "://" in place:  # a server that was asked for by name is no matter of convenience
                 raise
             self.close()
+            self._unusable = error if was_there else None
             self._tell(f"nothing of this run is kept, and it cannot be resumed: {error}")
 
     async def _locked(self, *, wait: bool) -> None:
@@ -123,6 +128,15 @@ class Keeper:
                 told = True
             await asyncio.sleep(_LOOK_AGAIN_S)
         self._hold = hold
+
+    def defects(self, project: str) -> Defects:
+        """Return the record of suspected defects of a project; where nothing is kept, one that lasts for this run.
+
+        A database that is there and cannot be used may hold some: then nobody knows.
+        """
+        if self._database is not None:
+            return DefectStore(self._database, project)
+        return UnreadableDefects(self._unusable) if self._unusable else PassingDefects()
 
     def breakers(self) -> Callable[[str], Breaker] | None:
         """Return what gives the breaker of an endpoint, shared by all runs on the database; None where there is none."""
@@ -236,10 +250,21 @@ class Keeper:
             await asyncio.sleep(_LISTEN_EVERY_S)
             with suppress(StoreError):  # the journal tells of a database that is gone; it may be back by the next look
                 state, attempt = await asyncio.to_thread(runs.standing, run)
-                if state is State.CANCELLING or attempt != run.attempt:
+                self._was_taken = attempt != run.attempt or state not in OPEN
+                if self._was_taken or state is State.CANCELLING:
                     task.cancel()
                     return
                 await asyncio.to_thread(self._hold_on)
+
+    def refuse_taken(self) -> None:
+        """Refuse to tell of a run that somebody else has begun anew, or goes on with: the report is theirs.
+
+        Raises:
+            TakenOverError: where that is so.
+        """
+        if self._was_taken and self.run is not None:
+            message = f"run {self.run.id} was taken up by another process, or another run of the component has begun"
+            raise TakenOverError(message, next_step="spec2prod runs shows where")
 
     def _hold_on(self) -> None:
         """Take the lock again where a server that was restarted has lost it."""
@@ -277,6 +302,11 @@ class Keeper:
             message = "the database is not open"
             raise StoreError(message, next_step="please report this")
         return self._database
+
+
+def _is_there(place: str) -> bool:
+    """Whether a database's file is there already, and may hold something."""
+    return Path(place).exists()
 
 
 def take_back(writes: Iterable[Write], tree: Tree) -> None:

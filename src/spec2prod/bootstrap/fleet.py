@@ -31,7 +31,7 @@ from spec2prod.bootstrap.running import promote
 from spec2prod.config.settings import read_settings
 from spec2prod.domain.fleet import Crew, Ending, Job, JobState, why_waiting
 from spec2prod.domain.run import Refusal
-from spec2prod.errors import ExitCode, RunChangedError, UsageError
+from spec2prod.errors import ExitCode, RunChangedError, StoreUnreachableError, UsageError
 
 URL_NAME = "SPEC2PROD_DATABASE_URL"
 type Say = Callable[[str], None]
@@ -115,6 +115,8 @@ def performer(opened: Fleet, say: Say) -> Perform:
             if isinstance(told, Refusal) and isinstance(told.error, RunChangedError):  # another machine, or another spec2prod on it
                 say(f"{job.component}: begins anew, for {told.error.message}")
                 told = await promote(replace(request, new=True), run_id=new_run_id(), takes_signals=False)
+        if isinstance(told, Refusal) and isinstance(told.error, StoreUnreachableError):
+            raise told.error
         conclusion = str(told.error) if isinstance(told, Refusal) else told.conclusion
         changes = await checkouts.changes(checkout)
         if told.exit_code != ExitCode.INTERRUPTED:  # else it goes on here, or is cleared up when it ended elsewhere

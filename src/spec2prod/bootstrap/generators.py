@@ -5,38 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from spec2prod.adapters.spec_examples import SPEC, SpecExamples
-from spec2prod.application.ports import TestWriter
+from spec2prod.application.ports import Host, TestWriter
+from spec2prod.bootstrap.characterising import pynguin_writer
 from spec2prod.bootstrap.place import Place
 from spec2prod.config.settings import Settings
 from spec2prod.domain.candidate import TaskOutcome, TestRequest
+from spec2prod.domain.feedback import Feedback
 from spec2prod.domain.plan import Plan
-from spec2prod.errors import AgentUnavailableError, UsageError
+from spec2prod.errors import AgentUnavailableError
 
 OPENHANDS, PYNGUIN = "openhands", "pynguin"
 
 
 def generators_of(settings: Settings) -> tuple[str, ...]:
-    """Return who writes tests, the specification's examples first: they take part wherever anybody does. Empty where nobody is asked.
-
-    Raises:
-        UsageError: where somebody is named who cannot be had.
-    """
+    """Return who writes tests, the specification's examples first: they take part wherever anybody does. Empty where nobody is asked."""
     named = (*settings.generators, *([OPENHANDS] if settings.enable_openhands_test_generation else []))
-    if PYNGUIN in named:
-        raise UsageError(
-            "pynguin is not available: this version has no environment for it (it needs a pytest below 9)",
-            where=settings.origin("generators"),
-            next_step="use --generator spec (examples of the specification, no model) or --generator openhands",
-        )
     return tuple(dict.fromkeys([SPEC, *named])) if named else ()
 
 
-def writers_of(plan: Plan, place: Place, agent: TestWriter) -> TestWriter:
-    """Return what writes a run's tests: the agent alone, or beside it the specification's examples."""
-    if not plan.generate or SPEC not in plan.generators:
+def writers_of(plan: Plan, place: Place, agent: TestWriter, host: Host) -> TestWriter:
+    """Return what writes a run's tests: the agent alone, or beside it the examples and pynguin, whose processes are `host`'s."""
+    if not plan.generate or not {SPEC, PYNGUIN} & set(plan.generators):
         return agent
-    examples = SpecExamples(plan.specification, place.component, place.tree.read)
-    return Several({SPEC: examples, **({OPENHANDS: agent} if OPENHANDS in plan.generators else {})})
+    writers: dict[str, TestWriter] = {SPEC: SpecExamples(plan.specification, place.component, place.tree.read)}
+    if OPENHANDS in plan.generators:
+        writers[OPENHANDS] = agent
+    if PYNGUIN in plan.generators:
+        writers[PYNGUIN] = pynguin_writer(place, host)
+    return Several(writers)
 
 
 class Several:
@@ -72,12 +68,23 @@ class Several:
         Raises:
             AgentUnavailableError: where nobody has it.
         """
-        writer = self._by_task.get(task_id)
-        if writer is None:
-            raise AgentUnavailableError(f"there is no task {task_id}", next_step="run again")
-        return await writer.outcome(task_id)
+        return await self._writer_of(task_id).outcome(task_id)
+
+    async def follow_up(self, task_id: str, feedback: Feedback, number: int) -> TaskOutcome:
+        """Say what a task's judgement was to the one who has it, and wait for the end of that round.
+
+        Raises:
+            AgentUnavailableError: where nobody has it.
+        """
+        return await self._writer_of(task_id).follow_up(task_id, feedback, number)
 
     async def stop(self) -> None:
         """End all of them."""
         for writer in self._writers.values():
             await writer.stop()
+
+    def _writer_of(self, task_id: str) -> TestWriter:
+        writer = self._by_task.get(task_id)
+        if writer is None:
+            raise AgentUnavailableError(f"there is no task {task_id}", next_step="run again")
+        return writer

@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from spec2prod.adapters import markdown, programs
+from spec2prod.adapters import markdown
 from spec2prod.adapters.clock import SystemClock
-from spec2prod.adapters.fingerprints.environment import environment_digest, interpreter_digest
-from spec2prod.adapters.host import ALLOWED
 from spec2prod.adapters.store.cache import AnswerStore
 from spec2prod.bootstrap.durable import database_of
 from spec2prod.bootstrap.judging_place import Candidate, candidates_of, workplace_of
-from spec2prod.bootstrap.judging_told import Judged
+from spec2prod.bootstrap.judging_question import JUDGEMENT, question_of
 from spec2prod.bootstrap.judging_verdicts import verdicts_in
 from spec2prod.bootstrap.place import Place, place_of
 from spec2prod.bootstrap.project import project_root
 from spec2prod.config.settings import read_settings
-from spec2prod.domain.question import FILE, Kept, Question, digest_of, is_report
+from spec2prod.domain.judged import Judged
+from spec2prod.domain.question import Kept, Question
 from spec2prod.domain.specification import Specification
 
-_PACKAGE = Path(__file__).parents[1]
-_CODE = ("adapters/judge", "workers", "domain", "gates", "bootstrap")  # what judges: another version of it judges anew
-_JUDGEMENT = "judgement"
 _MB = 1_000_000
 
 
@@ -76,10 +70,10 @@ async def _kept(store: AnswerStore, question: Question, place: Place, judge: Cal
     kept = store.find(question, place.tree)
     if kept is not None and kept.texts is not None:
         store.settle(place.settings.cache_max_mb * _MB)
-        return replace(_read(kept.texts[_JUDGEMENT]), from_cache=True)
+        return replace(Judged.from_text(kept.texts[JUDGEMENT]), from_cache=True)
     judged = await judge()
     if judged.is_whole:
-        told = {_JUDGEMENT: json.dumps(asdict(judged))}
+        told = {JUDGEMENT: judged.as_text()}
         store.keep(question, {}, Kept(run_id=place.run_id, measured_at=SystemClock().now(), tool="judge", texts=told), place.tree)
         store.settle(place.settings.cache_max_mb * _MB)
     return judged
@@ -97,30 +91,7 @@ async def _judged(
 
 
 def _question(place: Place, candidates: Sequence[Candidate], spec: Path | None) -> Question:
-    """Return exactly what a judgement depends on: any file of the project may be read by a test."""
-    component, tree = place.component, place.tree
-    sites = programs.site_packages(component.interpreter)
-
-    def digests(paths: list[str]) -> dict[str, str]:
-        return {name.removeprefix(FILE): digest for name, digest in tree.state([FILE + path for path in paths]).items()}
-
-    code = [str(each) for folder in _CODE for each in (_PACKAGE / folder).rglob("*.py")]
-    return Question(
-        name="judge",
-        component=component.name,
-        inputs={
-            "project": tree.digest([path for path in tree.list_files() if not is_report(path)]),
-            **{f"candidate:{each.shown}": digest_of([each.own, each.text]) for each in candidates},
-            "component": digest_of([component.source, component.import_root, component.modules, component.tests]),
-            "specification": hashlib.sha256(spec.read_bytes()).hexdigest() if spec else "none",
-            "spec2prod": digest_of(sorted((path[len(str(_PACKAGE)) :], digest) for path, digest in digests(code).items())),
-            "interpreter": interpreter_digest(component.interpreter, digests),
-            "environment": environment_digest(sites, digests),
-            "variables": digest_of({name: os.environ[name] for name in ALLOWED if name in os.environ}),
-        },
-    )
-
-
-def _read(text: str) -> Judged:
-    values: dict[str, Any] = json.loads(text)
-    return Judged.of(values)
+    """Return exactly what a judgement depends on."""
+    told = {each.shown: [each.own, each.text] for each in candidates}
+    promised = hashlib.sha256(spec.read_bytes()).hexdigest() if spec else "none"
+    return question_of(place.component, place.tree, told, promised, place.tree)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from spec2prod.adapters import programs
-from spec2prod.adapters.tree import ProjectTree
+from spec2prod.application.ports import Tree
 from spec2prod.bootstrap.place import Place
 from spec2prod.domain.component import Component
 from spec2prod.domain.judging_canaries import canary_file
@@ -32,7 +32,7 @@ class Workplace:
     the candidate there, `canaries` is the canaries' file. `readable` is what its imports need from outside.
     """  # noqa: D205 - one thought
 
-    tree: ProjectTree
+    tree: Tree
     component: Component
     suite: tuple[str, ...]
     files: Mapping[str, Candidate]
@@ -69,16 +69,26 @@ async def workplace_of(place: Place, candidates: Sequence[Candidate]) -> Workpla
         files[path] = each
         if not each.own:
             copy.write_new(path, each.text)
-    canaries = f"{place.component.tests_folder}/{_free(_CANARIES, taken)}"
-    copy.write_new(canaries, canary_file(_largest(place)))
+    return _with_canaries(copy, replace(place.component, root=copy.root), files, place.settings.test_timeout_seconds)
+
+
+def workplace_in(copy: Tree, component: Component, files: Sequence[str], timeout_s: float) -> Workplace:
+    """Put the canaries into a copy that holds the candidates already, each at its own path."""
+    return _with_canaries(copy, component, {path: Candidate(shown=path, text=copy.read(path) or "", own=path) for path in files}, timeout_s)
+
+
+def _with_canaries(copy: Tree, component: Component, files: Mapping[str, Candidate], timeout_s: float) -> Workplace:
+    taken = {PurePosixPath(path).name for path in copy.list_files()}
+    canaries = f"{component.tests_folder}/{_free(_CANARIES, taken)}"
+    copy.write_new(canaries, canary_file(_largest(copy, component)))
     return Workplace(
         tree=copy,
-        component=replace(place.component, root=copy.root),
-        suite=tuple(path for path in place.component.tests if path not in files),
+        component=component,
+        suite=tuple(path for path in component.tests if path not in files),
         files=files,
         canaries=canaries,
-        readable=_linked(place.component.interpreter),
-        timeout_s=place.settings.test_timeout_seconds,
+        readable=_linked(component.interpreter),
+        timeout_s=timeout_s,
     )
 
 
@@ -109,10 +119,10 @@ def _free(name: str, taken: Collection[str]) -> str:
     return next(each for each in names if each not in taken)
 
 
-def _largest(place: Place) -> str:
+def _largest(tree: Tree, component: Component) -> str:
     """Return the import name of the component's largest module: the canaries call what it defines."""
-    modules = sorted(place.component.modules, key=lambda path: (-len(place.tree.read(path) or ""), path))
-    return place.component.dotted(modules[0])
+    modules = sorted(component.modules, key=lambda path: (-len(tree.read(path) or ""), path))
+    return component.dotted(modules[0])
 
 
 def _linked(interpreter: Path) -> tuple[Path, ...]:

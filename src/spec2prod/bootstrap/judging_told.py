@@ -1,82 +1,118 @@
-"""A judgement as it is told, kept and read again: one row per test function, in the order of the files and lines."""
+"""A judgement put into words: one row per test function, in the order of the files and lines."""
 
 from __future__ import annotations
 
+import ast
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Self
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
 from spec2prod.bootstrap.judging_place import Workplace
+from spec2prod.domain.judged import JudgedTest
 from spec2prod.domain.judging import Filter, JudgedVerdict, Judgement, Measured
+from spec2prod.domain.mutation import Fate, KillMatrix, position
 from spec2prod.domain.screening import Screened
 
 type ScreenedFiles = Mapping[str, tuple[Screened, ...] | str]
 
 NOTHING = Measured()
+_LONGEST_MESSAGE = 4_000  # characters: the end of it holds the error
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedTest:
-    """The verdict on one test function, ready to be told. `line` is 1-based, 0 where it is not known; mutants are told in words."""
+def rows(
+    work: Workplace,
+    screened: ScreenedFiles,
+    judgements: Iterable[Judgement],
+    measured: Measured = NOTHING,
+    requirements: Mapping[str, Collection[str]] | None = None,
+) -> tuple[JudgedTest, ...]:
+    """Tell verdicts in the order of the files and lines; of a file without a test function, why it has none.
 
-    file: str
-    name: str
-    line: int
-    verdict: str
-    filter: str
-    filter_number: int
-    sentence: str
-    evidence: tuple[str, ...] = ()
-    kills: tuple[str, ...] = ()
-    stops: tuple[str, ...] = ()
-    gained: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """A whole judgement. `void` says why none of it counts; `unsandboxed`, why it ran without a sandbox.
-
-    `suite` counts the existing tests beside which it was made, `absent` says of their files that could not be collected why.
+    `requirements` are the stated IDs that each test function is tied to.
     """
-
-    component: str
-    specification: str
-    tests: tuple[JudgedTest, ...]
-    suite: int = 0
-    absent: tuple[str, ...] = ()
-    mutants: int = 0
-    void: str = ""
-    unsandboxed: str = ""
-    from_cache: bool = False
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Self:
-        """Return what `dataclasses.asdict` and JSON made of one."""
-        lists = ("evidence", "kills", "stops", "gained")
-        tests = tuple(JudgedTest(**{**each, **{name: tuple(each[name]) for name in lists}}) for each in values["tests"])
-        return cls(**{**values, "tests": tests, "absent": tuple(values["absent"])})
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether every test has a true verdict."""
-        return not self.void and all(each.verdict != JudgedVerdict.ERRORED for each in self.tests)
-
-
-def rows(work: Workplace, screened: ScreenedFiles, judgements: Iterable[Judgement], measured: Measured = NOTHING) -> tuple[JudgedTest, ...]:
-    """Tell verdicts in the order of the files and lines; of a file without a test function, why it has none."""
     lines = {f"{path}::{each.name}": each.line for path, found in screened.items() if not isinstance(found, str) for each in found}
-    mutants = {each.id: f"{each.module}: {each.condition}" for each in measured.matrix.mutants}
+    mutants = _in_words(measured)
     by_file: dict[str, list[Judgement]] = {path: [] for path in work.files}
     for each in judgements:
         by_file[each.test.partition("::")[0]].append(each)
     told: list[JudgedTest] = []
+    seen = _lines_run(measured, (case.function for case in measured.cases if case.function.partition("::")[0] in work.suite))
     for path, found in by_file.items():
         reason = screened[path]
         ordered = sorted(found, key=lambda each: (lines.get(each.test, sys.maxsize), each.test))
-        told += [_row(work, path, each, lines, mutants) for each in ordered]
+        for each in ordered:
+            adds = _added(seen, _lines_run(measured, [each.test])) if each.verdict is JudgedVerdict.ACCEPTED else {}
+            row = _row(work, path, each, lines, mutants)
+            ids = tuple(sorted((requirements or {}).get(each.test, ())))
+            told.append(replace(row, requirements=ids, message=_message(work, measured, each.test), adds=adds))
         told += [_row(work, path, _empty(path, reason), {}, {})] if isinstance(reason, str) and not found else []
     return tuple(told)
+
+
+def suite_kills(measured: Measured, existing: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return in words which changes the assertions of each test function of the suite notice."""
+    matrix, words = measured.by_function, _in_words(measured)
+    return {name: tuple(words[each.id] for each in matrix.mutants if each.id in killed) for name, killed in _killed(matrix, existing)}
+
+
+def _killed(matrix: KillMatrix, names: Iterable[str]) -> list[tuple[str, frozenset[str]]]:
+    return [(name, killed) for name in sorted(names) if (killed := matrix.killed_by([name]))]
+
+
+def survivors(measured: Measured, kept: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Return by module the changes that none of these test functions notices in any way, those of lines that they run first."""
+    matrix = measured.by_function
+    fates = {each.id: matrix.fate(each.id, kept) for each in matrix.mutants}
+    told: dict[str, tuple[str, ...]] = {}
+    for fate in (Fate.SURVIVED, Fate.NOT_COVERED):
+        for each in sorted((each for each in matrix.mutants if fates[each.id] is fate), key=position):
+            told[each.module] = (*told.get(each.module, ()), each.condition)
+    return told
+
+
+def uncovered(work: Workplace, measured: Measured, kept: Iterable[str]) -> dict[str, tuple[int, ...]]:
+    """Return by module the lines inside functions that none of these test functions runs: what runs at import needs no test."""
+    run = _lines_run(measured, kept)
+    found = {
+        module: tuple(sorted(statements & _inside_functions(work.tree.read(module) or "") - run.get(module, set())))
+        for module, statements in measured.statements.items()
+    }
+    return {module: lines for module, lines in found.items() if lines}
+
+
+def _in_words(measured: Measured) -> dict[str, str]:
+    return {each.id: f"{each.module}: {each.condition}" for each in measured.matrix.mutants}
+
+
+def _lines_run(measured: Measured, functions: Iterable[str]) -> dict[str, set[int]]:
+    wanted, run = frozenset(functions), dict[str, set[int]]()
+    for case in measured.cases:
+        for module, lines in case.lines.items() if case.function in wanted else ():
+            run.setdefault(module, set()).update(lines)
+    return run
+
+
+def _added(seen: dict[str, set[int]], run: Mapping[str, set[int]]) -> dict[str, tuple[int, ...]]:
+    """Return what is run for the first time, and count it as seen from now on."""
+    new = {module: tuple(sorted(lines - seen.get(module, set()))) for module, lines in run.items()}
+    for module, lines in run.items():
+        seen.setdefault(module, set()).update(lines)
+    return {module: lines for module, lines in sorted(new.items()) if lines}
+
+
+def _inside_functions(text: str) -> set[int]:
+    try:
+        nodes = list(ast.walk(ast.parse(text)))
+    except (SyntaxError, ValueError):  # then nothing of it was run
+        return set()
+    functions = (node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return {line for node in functions for line in range(node.body[0].lineno, (node.end_lineno or node.lineno) + 1)}
+
+
+def _message(work: Workplace, measured: Measured, test: str) -> str:
+    """Return how a test failed, as pytest says it; empty where it did not."""
+    found = next((case.message for case in measured.of(test) if case.outcome != "passed"), "")
+    return found.replace(f"{work.component.root}/", "")[-_LONGEST_MESSAGE:]
 
 
 def _empty(path: str, reason: str) -> Judgement:

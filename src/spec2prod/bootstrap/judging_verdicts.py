@@ -1,44 +1,45 @@
-"""The judge put to work on a copy: the measurement, its repetition elsewhere, the plain pytest run, and the verdicts."""
+"""The judge put to work on a copy: what is measured there, in which ways it is repeated, and the verdicts."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
-import tempfile
-import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from spec2prod.adapters.host import ProcessHost
-from spec2prod.adapters.judge import place as judge_place
-from spec2prod.adapters.judge.client import Judge, Mutation
-from spec2prod.adapters.judge.place import Bounds, JudgeError, interpreter_folders
-from spec2prod.adapters.judge.reading import Progress
+from spec2prod.adapters.judge.client import Mutation
+from spec2prod.adapters.judge.place import JudgeError
 from spec2prod.adapters.sandbox import find_sandbox
+from spec2prod.bootstrap.judging_measured import (
+    CLOCK,
+    DATE,
+    ELSEWHERE,
+    HOW_ELSEWHERE,
+    HOW_ORDERED,
+    HOW_PLAIN,
+    ORDERS,
+    SURROUNDINGS,
+    Run,
+    measured_in,
+    plain_in,
+)
 from spec2prod.bootstrap.judging_place import Workplace
-from spec2prod.bootstrap.judging_told import NOTHING, Judged, ScreenedFiles, rows
-from spec2prod.domain.command import Command
+from spec2prod.bootstrap.judging_told import NOTHING, ScreenedFiles, rows, suite_kills, survivors, uncovered
+from spec2prod.domain.example import examples_of
+from spec2prod.domain.judged import Judged
 from spec2prod.domain.judging import Beforehand, Filter, JudgedVerdict, Judgement, Measured, judged, last_line
 from spec2prod.domain.judging_canaries import planted, void_reason
-from spec2prod.domain.judging_comparing import confirmed, grounded, harmless, unstable
+from spec2prod.domain.judging_comparing import Repeats, confirmed, grounded, harmless, has_own_times, ordered, swaying, unstable
+from spec2prod.domain.judging_oracle import heard
 from spec2prod.domain.screening import screen
+from spec2prod.domain.screening_doubts import doubts
 from spec2prod.domain.specification import Specification
-from spec2prod.domain.suite import CaseResult
-from spec2prod.domain.verdict import Unanswered
-from spec2prod.gates.reading import WORKERS
-from spec2prod.gates.tests import TestsGate
-
-_USUAL = (("PYTHONHASHSEED", "0"),)
-_ELSEWHERE = (("PYTHONHASHSEED", "4242"), ("TZ", "Pacific/Chatham"), ("LC_ALL", "C"), ("HOME", "/"))
-_HOW_ELSEWHERE = "with another hash seed, time zone, locale and home folder"
-_ORDER = "random:1"
-_HOW_PLAIN = "in a plain pytest run of it with the suite, in random order"
 
 
-async def verdicts_in(work: Workplace, specification: Specification | None, listen: Callable[[str], None]) -> Judged:
-    """Judge the candidates there.
+async def verdicts_in(
+    work: Workplace, specification: Specification | None, listen: Callable[[str], None], run: Run | None = None
+) -> Judged:
+    """Judge the candidates there. `run` starts pytest itself, where the caller keeps a record of processes.
 
     Raises:
         JudgeError: where the judge could not do its work, or the copy changed meanwhile.
@@ -50,16 +51,21 @@ async def verdicts_in(work: Workplace, specification: Specification | None, list
         verdicts = judged(NOTHING, _names(screened), Beforehand(objections=_objections(screened)))
         return replace(told, tests=rows(work, screened, verdicts))
     before = work.tree.digest(work.tree.list_files())
-    measured, found, existing = await _found(work, left, screened, specification, listen)
+    measured, found, known = await _found(work, left, screened, specification, listen, run or ProcessHost().run)
     if work.tree.digest(work.tree.list_files()) != before:
         raise JudgeError("the copy of the project changed while it was judged", next_step="judge in a sandbox: spec2prod doctor")
     canaries = planted(work.canaries)
     void = _cannot_import(work, measured) or void_reason(found, canaries)
     verdicts = _voided([each for each in found if each.test not in canaries], void)
+    kept = known.existing | {each.test for each in verdicts if each.verdict is JudgedVerdict.ACCEPTED}
     return replace(
         told,
-        tests=rows(work, screened, verdicts, measured),
-        suite=len(existing),
+        tests=rows(work, screened, verdicts, measured, known.requirements),
+        suite=len(known.existing),
+        suite_kills={} if void else suite_kills(measured, known.existing),
+        survivors={} if void else survivors(measured, kept),
+        uncovered={} if void else uncovered(work, measured, kept),
+        statements={module: len(lines) for module, lines in measured.statements.items()},
         absent=tuple(f"{path}: {last_line(measured.refused[path])}" for path in work.suite if path in measured.refused),
         mutants=len(measured.matrix.mutants),
         void=void,
@@ -67,107 +73,79 @@ async def verdicts_in(work: Workplace, specification: Specification | None, list
     )
 
 
-async def _found(
-    work: Workplace, left: Sequence[str], screened: ScreenedFiles, specification: Specification | None, listen: Callable[[str], None]
-) -> tuple[Measured, tuple[Judgement, ...], frozenset[str]]:
-    """Measure, compare with other ways to run, judge; return also the test functions of the existing suite."""
-    measured, elsewhere = await asyncio.gather(
-        _measured(work, work.suite, [*left, work.canaries], _USUAL, listen),
-        _measured(work, (), left, _ELSEWHERE, lambda _: None, mutation=Mutation.NONE),
+async def _found(  # noqa: PLR0913, PLR0917 - what it goes by
+    work: Workplace,
+    left: Sequence[str],
+    screened: ScreenedFiles,
+    specification: Specification | None,
+    listen: Callable[[str], None],
+    run: Run,
+) -> tuple[Measured, tuple[Judgement, ...], Beforehand]:
+    """Measure, compare with other ways to run, judge; return also what was known of the tests when they were judged."""
+    measured, together = await asyncio.gather(
+        measured_in(work, work.suite, [*left, work.canaries], listen=listen, mutation=Mutation.MATRIX),
+        measured_in(work, (), left, ELSEWHERE),
     )
     functions = frozenset(case.function for case in measured.cases)
     ours = _names(screened) | {name for name in functions if name.partition("::")[0] in work.files}
     existing = frozenset(name for name in functions if name.partition("::")[0] in work.suite)
-    listen("running the tests once with pytest itself")
+    listen("running the tests twice with pytest itself")
     able = harmless(measured, ours & functions)
-    plain = await _plain(work, able) if able else ()
-    swaying = unstable(measured, elsewhere, _HOW_ELSEWHERE)
-    known = replace(grounded(plain, specification, existing), objections=_objections(screened), unstable=swaying)
-    sure = confirmed(measured, plain, set(able) - swaying.keys(), _HOW_PLAIN)
-    return measured, judged(sure, {*ours, *planted(work.canaries)}, known), existing
-
-
-async def _measured(  # noqa: PLR0913 - what a measurement is made of
-    work: Workplace,
-    suite: Sequence[str],
-    files: Sequence[str],
-    environment: tuple[tuple[str, str], ...],
-    listen: Callable[[str], None],
-    *,
-    mutation: Mutation = Mutation.MATRIX,
-) -> Measured:
-    """Have the warm judge measure in the sandbox."""
-    component = work.component
-    where = judge_place.Place(
-        root=component.root,
-        import_root=component.import_root,
-        interpreter=component.interpreter,
-        box=find_sandbox(),
-        bounds=Bounds(lanes=max(2, os.cpu_count() or 2) if mutation is not Mutation.NONE else 1),
-        environment=environment,
-        readable=work.readable,
+    after, before = await asyncio.gather(*(plain_in(work, able, order, run) for order in ORDERS)) if able else ((), ())
+    unsteady = {**await _swaying(work, measured, together), **ordered(after, before, able, HOW_ORDERED)}
+    known = replace(
+        grounded(after, specification, existing),
+        objections=_objections(screened),
+        suspicions=_suspicions(work),
+        unstable=unsteady,
+        stating=_stating(screened),
     )
-    async with Judge(where, _news(listen)) as judge:
-        return await judge.measure(suite, files, component.modules, mutation=mutation)
+    known = _with_witness(work, specification, known)
+    sure = confirmed(measured, after, set(able) - unsteady.keys(), HOW_PLAIN)
+    return measured, judged(sure, {*ours, *planted(work.canaries)}, known), known
 
 
-def _news(listen: Callable[[str], None]) -> Callable[[Progress], None]:
-    """Tell progress in words, each words once: the judge says many things that change nothing for a reader."""
-    told = ""
-
-    def take(progress: Progress) -> None:
-        nonlocal told
-        if (words := _progress(progress)) != told:
-            told = words
-            listen(words)
-
-    return take
-
-
-def _progress(progress: Progress) -> str:
-    if not progress.tests:
-        return "collecting the tests"
-    if not progress.tried:
-        return f"measured {progress.measured} of {progress.tests} tests"
-    return f"tried {progress.tried} of {progress.mutants} mutants"
+async def _swaying(work: Workplace, measured: Measured, together: Measured) -> dict[str, str]:
+    """Say which tests do not end the same each time; each way that differed is tried by itself where any test ended otherwise."""
+    candidates = _of(measured, work.files)
+    odd = sorted({name.partition("::")[0] for name in unstable(candidates, together, "")})
+    if not odd:
+        return {}
+    surroundings, date, clock = [await measured_in(work, (), odd, way) for way in (SURROUNDINGS, DATE, CLOCK)]
+    repeats = Repeats(surroundings=surroundings, date=date, clock=clock, ways=HOW_ELSEWHERE)
+    dated = any(has_own_times(work.tree.read(path) or "") for path in work.component.modules)
+    own_times = {path for path in odd if dated or has_own_times(work.files[path].text)}
+    return swaying(_of(measured, odd), together, repeats, own_times)
 
 
-async def _plain(work: Workplace, functions: Sequence[str]) -> tuple[CaseResult, ...]:
-    """Run these tests and the suite once with pytest itself, in the sandbox too.
-
-    Raises:
-        JudgeError: where that could not be done.
-    """
-    gate = TestsGate(order=_ORDER, nonce=uuid.uuid4().hex, timeout_s=work.timeout_s)
-    folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="spec2prod-plain-")))  # noqa: ASYNC240 - once, of a moment
-    command = gate.again(work.component, (*work.suite, *functions))
-    try:
-        completed = replace(await ProcessHost().run(_boxed(work, command, folder)), command=command)  # its reader knows no sandbox
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    answers = gate.read(work.component, completed)
-    if isinstance(answers[0], Unanswered):
-        step = "run the suite and these files with pytest by hand: what stops it there stops it here"
-        raise JudgeError(f"pytest itself could not be asked: {answers[0].reason}", next_step=step)
-    return gate.report(work.component, completed).cases
-
-
-def _boxed(work: Workplace, command: Command, folder: Path) -> Command:
-    """Put a command into the sandbox, without network; it may write into `folder` alone."""
-    argv = [word.replace("{scratch}", str(folder)) for word in command.argv]
-    box = find_sandbox()
-    readable = (work.component.root, Path(WORKERS), *interpreter_folders(work.component.interpreter), *work.readable)
-    wrapped = box.wrap(argv, readable=readable, writable=(folder,), cwd=command.cwd)
-    return replace(
-        command,
-        argv=(wrapped[0], "--unshare-net", *wrapped[1:]) if box.bwrap is not None else wrapped,
-        env={**{name: value.replace("{scratch}", str(folder)) for name, value in command.env.items()}, "TMPDIR": str(folder)},
-        answer=str(folder / command.answer),
-    )
+def _of(measured: Measured, files: Collection[str]) -> Measured:
+    """Return the cases of these files alone."""
+    return replace(measured, cases=tuple(case for case in measured.cases if case.id.partition("::")[0] in files))
 
 
 def _names(screened: ScreenedFiles) -> frozenset[str]:
     return frozenset(f"{path}::{each.name}" for path, found in screened.items() if not isinstance(found, str) for each in found)
+
+
+def _suspicions(work: Workplace) -> dict[str, str]:
+    """Return what the texts alone give a person to look at."""
+    component = work.component
+    sources = {component.dotted(path): work.tree.read(path) or "" for path in component.modules}
+    return {f"{path}::{name}": told for path, each in work.files.items() for name, told in doubts(each.text, sources).items()}
+
+
+def _with_witness(work: Workplace, specification: Specification | None, known: Beforehand) -> Beforehand:
+    """Add what the specification's examples say of the tests."""
+    examples = examples_of(specification).found if specification else ()
+    told = {path: heard(each.text, examples) for path, each in work.files.items()} if examples else {}
+    opposite = {f"{path}::{name}": words for path, each in told.items() for name, words in each.opposite.items()}
+    agreeing = frozenset(f"{path}::{name}" for path, each in told.items() for name in each.agreeing)
+    return replace(known, doubts={**known.doubts, **opposite}, agreeing=agreeing)
+
+
+def _stating(screened: ScreenedFiles) -> frozenset[str]:
+    tests = ((path, each) for path, found in screened.items() if not isinstance(found, str) for each in found)
+    return frozenset(f"{path}::{each.name}" for path, each in tests if each.states_value)
 
 
 def _objections(screened: ScreenedFiles) -> dict[str, str]:

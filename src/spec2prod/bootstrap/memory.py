@@ -6,6 +6,7 @@ import hashlib
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spec2prod.adapters import programs
 from spec2prod.adapters.fingerprints.asking import Fingerprinting, Own, Surroundings
@@ -13,12 +14,16 @@ from spec2prod.adapters.host import ALLOWED
 from spec2prod.adapters.store.cache import AnswerStore
 from spec2prod.adapters.store.database import Database
 from spec2prod.application.ports import Memory
+from spec2prod.bootstrap.generators import OPENHANDS, PYNGUIN
 from spec2prod.bootstrap.place import Place
 from spec2prod.config.settings import Settings
 from spec2prod.domain.plan import Stage
 from spec2prod.domain.question import digest_of
 from spec2prod.errors import StoreError, UsageError
 from spec2prod.gates.catalogue import CATALOGUE
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 _MB = 1_000_000
 _HOUR_S = 3_600.0
@@ -31,7 +36,7 @@ def memory_of(place: Place, database: Database | None) -> Memory | None:
     if database is None or not settings.cache:
         return None
     return Memory(
-        fingerprints=fingerprinting(place), cache=AnswerStore(database), forced=frozenset(settings.force), agent=digest_of(_agent(settings))
+        fingerprints=fingerprinting(place), cache=AnswerStore(database), forced=frozenset(settings.force), agents=agents_of(settings)
     )
 
 
@@ -73,13 +78,17 @@ def refuse_unknown_names(settings: Settings) -> None:
         raise UsageError(f"nothing is called {unknown[0]}", where="--force", next_step=f"there are {', '.join(sorted(known))}")
 
 
-def _agent(settings: Settings) -> dict[str, str]:
-    """Return what an agent's answer depends on beside its task, as text; no key, and nothing that only says where or how long."""
-    told = {name: str(value) for name, value in settings.openhands.model_dump().items() if not any(each in name for each in _SECRET)}
-    return {**told, "spec2prod": _code("openhands")}
+def agents_of(settings: Settings) -> dict[str, str]:
+    """Return the digest of what each generator's answer depends on beside its task; no key, nothing that only says where or how long."""
+    tables = {OPENHANDS: settings.openhands, PYNGUIN: settings.pynguin}
+    return {name: digest_of({**_options(table), "spec2prod": _code(name)}) for name, table in tables.items()}
+
+
+def _options(table: BaseModel) -> dict[str, str]:
+    return {name: str(value) for name, value in table.model_dump().items() if not any(each in name for each in _SECRET)}
 
 
 def _code(folder: str) -> str:
-    """Return the digest of spec2prod's own part that asks the agent."""
-    files = sorted((Path(__file__).parents[1] / "adapters" / folder).glob("*.py"))
+    """Return the digest of spec2prod's own part that asks a generator, with the lock of that one's environment: its version."""
+    files = sorted(each for each in (Path(__file__).parents[1] / "adapters" / folder).iterdir() if each.suffix in {".py", ".txt"})
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

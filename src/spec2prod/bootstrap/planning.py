@@ -44,6 +44,7 @@ def prepare(request: Request, run_id: str) -> tuple[Plan, Place]:
         mode=request.mode,
         generate=bool(generators),
         generators=generators,
+        rounds=settings.openhands.rounds,
         generation_required=settings.openhands.required,
         auto_fix=settings.auto_fix_linting,
         coverage_goal=coverage_goal(rules),

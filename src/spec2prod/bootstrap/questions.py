@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spec2prod.adapters import plugins, programs
 from spec2prod.adapters.tree import ProjectTree, write_atomic
@@ -19,8 +20,10 @@ from spec2prod.domain.trace import REQUIREMENTS, carries_marker
 from spec2prod.domain.verdict import Measurement, Rule, Verdict
 from spec2prod.errors import OutputError, ToolMissingError
 from spec2prod.gates import performance
-from spec2prod.gates.custom import CustomGate, GuardedGate
 from spec2prod.gates.performance import PERFORMANCE, Performance
+
+if TYPE_CHECKING:
+    from spec2prod.gates.custom import CustomGate, GuardedGate
 
 
 def own_gates(settings: Settings, interpreter: Path, rules: Iterable[Rule]) -> tuple[Gate, ...]:
@@ -74,6 +77,8 @@ def _brought(settings: Settings) -> set[str]:
 
 
 def _described(name: str, table: GateTable, interpreter: Path) -> CustomGate:
+    from spec2prod.gates.custom import CustomGate
+
     program = table.command[0]
     found = programs.own_or_ours(program, interpreter) if "/" not in program and "{" not in program else (program,)
     return CustomGate(
@@ -91,6 +96,8 @@ def _described(name: str, table: GateTable, interpreter: Path) -> CustomGate:
 
 
 def _loaded(name: str) -> GuardedGate:
+    from spec2prod.gates.custom import GuardedGate
+
     made = plugins.load(ENTRY_POINTS, name)
     lacking = [each for each in ("command", "read") if not callable(getattr(made, each, None))]
     if lacking:

@@ -20,6 +20,7 @@ from spec2prod.adapters.sandbox import find_sandbox
 from spec2prod.adapters.tree import ProjectTree
 from spec2prod.bootstrap.agent import agent_options, find_openhands
 from spec2prod.bootstrap.assembly import type_checking_of
+from spec2prod.bootstrap.characterising import environment_for
 from spec2prod.bootstrap.place import Place, place_of
 from spec2prod.bootstrap.project import project_root
 from spec2prod.config.rules import rules_for
@@ -52,6 +53,7 @@ async def examine(component: str | None = None, component_path: Path | None = No
         *machine,
         _sandbox(),
         *await _agent(settings, host, call=call),
+        await _pynguin(settings, place, host),
     )
 
 
@@ -157,6 +159,27 @@ async def _server(settings: Settings, host: ProcessHost, *, required: bool) -> R
         return Row(name="OpenHands", state=State.OK, told=f"{found.version}, complete, in {found.folder}", required=required)
     step = f"remove {found.folder}, then: spec2prod openhands install"
     return Row(name="OpenHands", state=State.BROKEN, told=completed.ending(), next_step=step, required=required)
+
+
+async def _pynguin(settings: Settings, place: Place | None, host: ProcessHost) -> Row:
+    """Ask uv whether all of pynguin's packages are there, for the Python that the component has."""
+    required = "pynguin" in settings.generators
+    if place is None:
+        told = "not looked for: it belongs to the component's Python"
+        return Row(name="pynguin", state=State.MISSING, told=told, next_step="see the interpreter above", required=required)
+    try:
+        python, found = environment_for(place.component.interpreter)
+    except Spec2prodError as error:
+        return Row(name="pynguin", state=State.BROKEN, told=error.message, next_step=error.next_step, required=required)
+    if found is None:
+        told = f"not installed for {python}" + ("" if required else "; only --generator pynguin needs it")
+        return Row(name="pynguin", state=State.MISSING, told=told, next_step="spec2prod pynguin install", required=required)
+    argv = (*programs.ours("uv"), "pip", "check", "--python", str(found.python))
+    completed = await host.run(Command(tool="uv pip check", argv=argv, cwd=found.folder, timeout_s=60.0))
+    if completed.exit_code == 0:
+        return Row(name="pynguin", state=State.OK, told=f"{found.version}, complete, in {found.folder}", required=required)
+    step = f"remove {found.folder}, then: spec2prod pynguin install"
+    return Row(name="pynguin", state=State.BROKEN, told=completed.ending(), next_step=step, required=required)
 
 
 def _model(settings: Settings, options: OpenHandsOptions, *, required: bool) -> Iterator[Row]:

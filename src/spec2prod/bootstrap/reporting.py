@@ -14,10 +14,19 @@ from spec2prod.application.ports import Event
 from spec2prod.bootstrap.listening import told_to
 from spec2prod.domain.run import Refusal, Run
 from spec2prod.errors import OutputError
-from spec2prod.reports import json_report
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+def make_ready() -> None:
+    """Import and compile what tells of a run at its end: best done while its tools run."""
+    import rich.table
+
+    from spec2prod.reports import html, json_report
+
+    del rich, json_report
+    html.make_ready()
 
 
 def refuse_unwritable(output: Path) -> None:
@@ -55,6 +64,8 @@ def as_text(document: Mapping[str, Any]) -> str:
 
 def document_of(told: Run | Refusal) -> dict[str, Any]:
     """Return the report's document."""
+    from spec2prod.reports import json_report
+
     if isinstance(told, Refusal):
         return json_report.refusal_document(told)
     return json_report.as_document(told, metrics_dashboard=dashboard(told))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from spec2prod.adapters.clock import SystemClock
@@ -18,6 +18,7 @@ from spec2prod.application.pipeline import run_plan
 from spec2prod.application.ports import Event, TestWriter
 from spec2prod.bootstrap.agent import Nobody, ready_writer
 from spec2prod.bootstrap.assembly import ports_of
+from spec2prod.bootstrap.defects import project_of
 from spec2prod.bootstrap.durable import Keeper, inputs_of, open_keeper
 from spec2prod.bootstrap.generators import OPENHANDS, writers_of
 from spec2prod.bootstrap.listening import is_listening, told_to
@@ -31,7 +32,7 @@ from spec2prod.bootstrap.scheduled import history_of, teach
 from spec2prod.domain.plan import Plan, Stage
 from spec2prod.domain.run import Refusal, Run
 from spec2prod.domain.timeline import Span
-from spec2prod.errors import ExitCode, Spec2prodError
+from spec2prod.errors import ExitCode, Spec2prodError, StoreUnreachableError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +101,11 @@ async def _kept(request: Request, keeper: Keeper, clock: SystemClock, started_at
         return calling.delivered(refusal)
     told: Run | None = None
     try:
-        told = calling.delivered(await _run(plan, place, clock, calling, keeper))
+        run = await _run(plan, place, clock, calling, keeper)
+        keeper.refuse_taken()
+        told = calling.delivered(run)
+    except StoreUnreachableError as error:
+        return calling.delivered(_refusal(request, run_id, clock, started_at, error))
     finally:
         keeper.end(told)
     return told
@@ -110,11 +115,12 @@ async def _run(plan: Plan, place: Place, clock: SystemClock, calling: Calling, k
     prelude = [Span(name=Stage.SPECIFICATION, start_ms=0.0, end_ms=clock.elapsed_ms())]
     asks_agent = plan.generate and OPENHANDS in plan.generators
     agent = calling.writer or (ready_writer(place, plan.mode, keeper.breakers()) if asks_agent else Nobody())
-    agent = writers_of(plan, place, agent)
     history = history_of(keeper.database, plan.component.name)
     secret = keeper.run.secret if keeper.run else ""
     memory = memory_of(place, keeper.database)
-    ports = ports_of(place, clock, agent, journal=keeper.journal, secret=secret, history=history, plan=plan, memory=memory)
+    kept = keeper.defects(project_of(place.tree.root, place.settings.database_url))
+    ports = ports_of(place, clock, agent, journal=keeper.journal, secret=secret, history=history, plan=plan, memory=memory, defects=kept)
+    ports = replace(ports, writer=writers_of(plan, place, agent, ports.host))
     with _stoppable(takes_signals=calling.takes_signals) as task, keeper.listening(task):
         run = await _unwrapped(run_plan(plan, ports, prelude=prelude))
     teach(history, run)

@@ -51,9 +51,10 @@ def find(question: Asked) -> Standing | None:
 
 def keep(question: Asked, run: Run, document: str, summary: str) -> None:
     """Keep a run's answer, if it may be given again and nothing has changed since it was asked."""
-    if not may_stand(run):
+    stamps = _defects(run)
+    if not may_stand(run) or stamps is None:
         return
-    watched = _watched(run)
+    watched = [*_watched(run), *stamps]
     try:
         if standing.fingerprint(question.root, question.key, question.outputs, ()) != question.seen and not _released(run):
             return
@@ -78,7 +79,8 @@ def may_stand(run: Run) -> bool:
 
     Production asks for time and people. A waiver has a day on which it ends. What an agent is asked may be answered otherwise. And
     each answer must be one that the exact cache takes: a flaky suite, one that asks the network, a gate that is not to be kept
-    never is. Benchmarks are compared with the last promoted run's, which may be this one.
+    never is. Benchmarks are compared with the last promoted run's, which may be this one. A suspected defect that is noted or disposed
+    of asks again (`_defects`).
     """
     from spec2prod.domain.plan import Target
     from spec2prod.errors import ExitCode
@@ -92,6 +94,19 @@ def may_stand(run: Run) -> bool:
         and run.cache_hits + run.cache_misses > 0
         and run.cache_kept >= run.cache_misses
     )
+
+
+def _defects(run: Run) -> list[str] | None:
+    """Name what changes whenever a suspected defect does; None where nobody here would see it: on a database of several machines."""
+    from spec2prod.adapters.store.defects import stamp_of
+    from spec2prod.bootstrap.durable import NOWHERE, place_of_database
+    from spec2prod.config.settings import read_settings
+
+    root = run.plan.component.root
+    place = place_of_database(root, read_settings(root, environ=os.environ).database_url)
+    if "://" in place:
+        return None
+    return [] if place == NOWHERE else [str(stamp_of(place))]
 
 
 def _released(run: Run) -> bool:

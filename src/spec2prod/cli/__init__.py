@@ -10,6 +10,7 @@ from spec2prod import __version__
 from spec2prod.cli import (
     cache,
     config,
+    defects,
     doctor,
     explain,
     extend,
@@ -18,6 +19,7 @@ from spec2prod.cli import (
     judge,
     openhands,
     plan,
+    pynguin,
     queue,
     releases,
     run,
@@ -64,9 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"spec2prod {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (init, doctor, plan, run, trace, judge, runs, extend, worker, queue):
+    for command in (init, doctor, plan, run, trace, judge, defects, runs, extend, worker, queue):
         command.add(commands, common)
     releases.add(commands, common)
-    for command in (gates, config, explain, cache, openhands):
+    for command in (gates, config, explain, cache, openhands, pynguin):
         command.add(commands, common)
     return parser

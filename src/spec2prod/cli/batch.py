@@ -33,6 +33,12 @@ examples:
 """
 
 
+_OF_ONE_RUN = {
+    "new": "in the queue a component that is not over is gone on with, and one that is over begins anew",
+    "no_wait": "in the queue a component waits for its turn",
+}
+
+
 def add_batch_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what only several components need."""
     parser.add_argument("components", nargs="*", metavar="COMPONENT", help="several components, found by name or in the settings")
@@ -57,6 +63,10 @@ def is_batch(args: argparse.Namespace) -> bool:
         raise UsageError("one component or several", next_step="give --spec and --component, or --all, or names")
     if args.all and args.components:
         raise UsageError(f"--all, and {', '.join(args.components)} besides", next_step="say --all, or name them")
+    for flag, why in _OF_ONE_RUN.items():
+        if several and getattr(args, flag):
+            told = f"--{flag.replace('_', '-')} is for one component's run: {why}"
+            raise UsageError(told, next_step="leave it out; spec2prod queue shows what is open")
     if not several and (args.spec is None or args.component is None):
         raise UsageError("--spec and --component are needed", next_step="or say --all, or name components: spec2prod run --help")
     return several

@@ -14,7 +14,7 @@ from spec2prod.cli.telling import Teller, counted, document
 from spec2prod.errors import ExitCode
 
 if TYPE_CHECKING:
-    from spec2prod.bootstrap.judging_told import Judged, JudgedTest
+    from spec2prod.domain.judged import Judged, JudgedTest
 
 _EPILOG = """\
 The files may lie anywhere; nothing is adopted, and nothing in the project changes. In a copy of it, without network and without

@@ -76,7 +76,8 @@ def add_override_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         choices=("spec", "openhands", "pynguin"),
         help="who writes missing tests; may be given several times. spec turns the specification's examples into tests, without a model "
-        "or a key, and takes part wherever anybody is asked; openhands is the agent, as --enable-openhands",
+        "or a key, and takes part wherever anybody is asked; openhands is the agent, as --enable-openhands; pynguin calls the code and "
+        "asserts what it does, without a model: characterisation, never evidence for a requirement (once: spec2prod pynguin install)",
     )
     parser.add_argument("--coverage-threshold", type=float, metavar="PERCENT", help="override the coverage rule of this run")
     parser.add_argument("--timeout-seconds", type=float, metavar="S", help="time limit of one module's agent task (default: 300)")

@@ -18,7 +18,8 @@ from spec2prod.domain.verdict import Comparison, Limit, Rule
 from spec2prod.errors import SettingsError
 
 COVERAGE = "test_coverage"
-SECURITY = "security"  # not waivable unless the settings say so, even where it is optional
+SECURITY = "security"
+_NEVER_BY_DEFAULT = frozenset({SECURITY, "suspected_defects"})  # not waivable unless the settings say so, even where it is optional
 _LEAST_GOAL = 80.0  # percent
 
 _AT_LEAST = frozenset({"percent", "p0_percent", "p1_percent", "readme"})  # every other figure counts what is wrong
@@ -34,6 +35,7 @@ def _limit(value: str, threshold: float, origin: str) -> Limit:
 
 
 _VULNERABILITIES = _default("vulnerabilities", required=False, vulnerabilities=0)
+_DEFECTS = _default("suspected_defects", open=0)
 _COMPLEXITY = _default("complexity", required=False, complexity=20)
 DEFAULTS: Mapping[Target, tuple[Rule, ...]] = {
     Target.DEVELOPMENT: (
@@ -44,6 +46,7 @@ DEFAULTS: Mapping[Target, tuple[Rule, ...]] = {
         _default("security", required=False, critical=0, high=0, medium=5),
         _default("flaky_tests", required=False, flaky=0),
         _default("requirements", required=False, p0_percent=100),
+        replace(_DEFECTS, required=False),
     ),
     Target.STAGING: (
         _default("test_pass_rate", percent=100),
@@ -53,6 +56,7 @@ DEFAULTS: Mapping[Target, tuple[Rule, ...]] = {
         _default("security", critical=0, high=0, medium=5),
         _default("flaky_tests", flaky=0),
         _default("requirements", p0_percent=100),
+        _DEFECTS,
         _VULNERABILITIES,
         _COMPLEXITY,
         _default("performance", required=False, response_ms=5000, memory_mb=512, slower_percent=10),
@@ -65,6 +69,7 @@ DEFAULTS: Mapping[Target, tuple[Rule, ...]] = {
         _default("security", critical=0, high=0, medium=5),
         _default("flaky_tests", flaky=0),
         _default("requirements", p0_percent=100, p1_percent=90, percent=80),
+        _DEFECTS,
         _VULNERABILITIES,
         _COMPLEXITY,
         _default("performance", response_ms=5000, memory_mb=512, slower_percent=10),
@@ -111,7 +116,7 @@ def _of_target(target: Target, settings: Settings) -> Iterator[Rule]:
         if not changes.pop("asked", True):
             _refuse_left_out(target, gate, settings, required=required)
             continue
-        waivable = bool(changes.pop("waivable", not required and gate != SECURITY))
+        waivable = bool(changes.pop("waivable", not required and gate not in _NEVER_BY_DEFAULT))
         limits = {limit.value: limit for limit in default.limits}
         for value, threshold in changes.items():
             limit = _limit(value, threshold, settings.origin(f"rules.{target.value}.{gate}.{value}"))

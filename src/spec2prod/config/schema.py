@@ -21,7 +21,7 @@ type Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 type Names = Annotated[tuple[Name, ...], Field(strict=False)]  # TOML has lists, not tuples
 
 _REQUIRED = 'whether its "no" stops the promotion; an optional gate warns'
-_WAIVABLE = "whether its \"no\" may be waived; unless stated, an optional gate's may, except security's"
+_WAIVABLE = 'whether its "no" may be waived; unless stated, an optional gate\'s may, except those of security and suspected_defects'
 
 
 class Part(BaseModel):
@@ -118,6 +118,12 @@ class RequirementsRule(GateRule):
     percent: Percent | None = Field(default=None, description="of all at least, in percent")
 
 
+class DefectsRule(GateRule):
+    """A rule on suspected defects that nobody has disposed of: at most."""
+
+    open: Count | None = Field(default=None, description="suspected defects at most that nobody has disposed of")
+
+
 class OwnRule(GateRule):
     """A rule on a gate of the project's own: its figure, at most (at least where the gate says that more is better)."""
 
@@ -174,6 +180,7 @@ class TargetRules(Part):
     documentation: DocumentationRule = DocumentationRule()
     complexity: ComplexityRule = ComplexityRule()
     requirements: RequirementsRule = RequirementsRule()
+    suspected_defects: DefectsRule = DefectsRule()
 
     @property
     def own(self) -> dict[str, OwnRule]:
@@ -226,9 +233,34 @@ class OpenHandsTable(Part):
         default=None, description="US dollars of one task at most; no limit unless stated"
     )
     max_concurrent: Annotated[int, Field(gt=0, le=256)] = Field(default=4, description="tasks at a time in async mode at most")
+    rounds: Annotated[int, Field(gt=0, le=10)] = Field(
+        default=2,
+        description="how often one task may bring tests at most: after each round but the last, the agent is told in the same conversation "
+        "what was not taken and why; all rounds together stay within the limits of one task",
+    )
     required: bool = Field(default=False, description="whether a run fails when no tests could be generated")
     fallbacks: Annotated[tuple[FallbackTable, ...], Field(strict=False)] = Field(
         default=(), description="models to go on with, in this order, where a model fails in a way that may not pass soon"
+    )
+
+
+class PynguinTable(Part):
+    """`[tool.spec2prod.pynguin]`: the generator of characterisation tests, which runs the component with random input in the sandbox."""
+
+    seconds_per_module: Annotated[float, Field(ge=10, le=86_400)] = Field(
+        default=60.0,
+        description="time of one module, in seconds: half of it for the search at most, a quarter for the assertions; it is stopped "
+        "after twice as many",
+    )
+    seed: Annotated[int, Field(ge=0)] = Field(
+        default=1, description="what its random numbers begin with; the same seed gives the same tests where time does not end the search"
+    )
+    max_memory_mb: Annotated[int, Field(ge=256)] = Field(default=2048, description="memory at which the search ends, in MiB")
+    max_concurrent: Annotated[int, Field(gt=0, le=256)] = Field(default=2, description="modules at a time in async mode at most")
+    allow_without_sandbox: bool = Field(
+        default=False,
+        description="whether it may call the component's code with random input where there is no sandbox: it can then write and delete "
+        "whatever you can",
     )
 
 
@@ -266,7 +298,8 @@ class Table(Part):
     generators: Annotated[tuple[Literal["spec", "openhands", "pynguin"], ...], Field(strict=False)] = Field(
         default=(),
         description="who writes missing tests in every run: `spec` turns the specification's examples into tests, without a model, and "
-        "takes part wherever anybody does; `openhands` is the agent",
+        "takes part wherever anybody does; `openhands` is the agent; `pynguin` calls the code and asserts what it does, which is never "
+        "evidence for a requirement",
     )
     database_url: DatabaseUrl | None = Field(
         default=None,
@@ -299,3 +332,4 @@ class Table(Part):
     waivers: Annotated[tuple[WaiverTable, ...], Field(strict=False)] = Field(default=(), description="waivers of gates")
     production: ProductionTable = Field(default=ProductionTable(), description="what production asks of time and people")
     openhands: OpenHandsTable = Field(default=OpenHandsTable(), description="the agent and its limits")
+    pynguin: PynguinTable = Field(default=PynguinTable(), description="the generator of characterisation tests")

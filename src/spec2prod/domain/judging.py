@@ -6,7 +6,7 @@ Source of the filters and verdicts: ACCEPTANCE.md. Pure: measurements go in, jud
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 
 from spec2prod.domain.mutation import Kill, KillMatrix, Mutant, merged, position
@@ -101,7 +101,8 @@ class Measured:
             for test, kill in row.items():
                 grouped.setdefault(function_of.get(test, test), []).append(kill)
             rows[mutant] = {function: merged(kills) for function, kills in grouped.items()}
-        return KillMatrix(mutants=self.matrix.mutants, outcomes=rows, unjudged=self.matrix.unjudged, crashes=crashes)
+        repairs = {mutant: frozenset(function_of.get(test, test) for test in row) for mutant, row in self.matrix.repairs.items()}
+        return replace(self.matrix, outcomes=rows, crashes=crashes, repairs=repairs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,22 +127,35 @@ class Judgement:
 class Beforehand:
     """What others know of the candidates, each by test function.
 
-    `objections` of the screen (filter 1), `unstable` from perturbed repeats (filter 3), `doubts` that a person must look at,
-    `requirements` whose existing IDs it is tied to. `met` are requirements that have evidence already, and
-    `existing` the test functions of the suite: what they kill needs no other test.
+    `objections` of the screen (filter 1), and what it saw that a person must look at (`suspicions`); `unstable` from perturbed
+    repeats (filter 3); `doubts` about the requirements that it names (filter 6), for a person too; `requirements` whose existing
+    IDs it is tied to. `met` are requirements that have evidence already, and `existing` the test functions of the suite: what they
+    kill needs no other test. `stating` are those that assert that something equals a value,
+    `agreeing` those that state an example of the specification.
     """
 
     objections: Mapping[str, str] = field(default_factory=dict)
     unstable: Mapping[str, str] = field(default_factory=dict)
+    suspicions: Mapping[str, str] = field(default_factory=dict)
     doubts: Mapping[str, str] = field(default_factory=dict)
     requirements: Mapping[str, frozenset[str]] = field(default_factory=dict)
     met: frozenset[str] = frozenset()
     existing: frozenset[str] = frozenset()
+    stating: frozenset[str] = frozenset()
+    agreeing: frozenset[str] = frozenset()
+
+    @property
+    def doubtful(self) -> Mapping[str, str]:
+        """Return what a person must look at, whoever saw it."""
+        return {**self.suspicions, **self.doubts}
 
 
 # What a piece of evidence says against a test. Kinds that are not here (fork, subprocess, loopback, collaborator_patched) are told only.
+NOTHING_DONE = "removed statement"
+NOTHING_RETURNED = "return value"  # the operator that has a function return None
 OBJECTIONS: Mapping[str, str] = {
     "network": "it reaches for the network",
+    "source_read": "it reads the source of the component",
     "write": "it writes outside its own temporary folder",
     "leaked_process": "it leaves a process behind",
     "threads": "it leaves a thread behind",
@@ -160,6 +174,8 @@ OBJECTIONS: Mapping[str, str] = {
     "tracing": "it takes the tracing hooks of the interpreter",
     "introspection": "it searches the memory of the judge's harness",
 }
+# What a piece of evidence gives a person to look at: the code may be made to keep it, or the test may have to tidy up.
+DOUBTS: Mapping[str, str] = {"component_state": "it leaves the state of the component changed"}
 OUTCOMES: Mapping[str, str] = {
     "failed": "it fails",
     "error": "it cannot be set up",
@@ -177,7 +193,8 @@ def judged(measured: Measured, candidates: Collection[str], beforehand: Beforeha
     known = beforehand or Beforehand()
     names = sorted(set(candidates) - known.existing)
     early = {name: found for name in names if (found := _early(measured, name, known)) is not None}
-    late = _chosen(measured, [name for name in names if name not in early], known)
+    left = [name for name in names if name not in early]
+    late = _chosen(measured, left, _with_doubts(measured, left, early, known))
     return tuple(early.get(name) or late[name] for name in names)
 
 
@@ -195,6 +212,34 @@ def _early(measured: Measured, name: str, known: Beforehand) -> Judgement | None
     if bad := next((case for case in cases if case.outcome != "passed"), None):
         return _failing(name, bad, evidence, known)
     return _unfit(name, cases, evidence, known)
+
+
+def _with_doubts(measured: Measured, names: list[str], early: Mapping[str, Judgement], known: Beforehand) -> Beforehand:
+    """Add what the measurement gives a person to look at: state that is left changed, and tests that contradict a requirement's."""
+    left = {name: told for name in names for case in measured.of(name) for piece in case.evidence if (told := _doubt(piece))}
+    matrix = measured.by_function
+    contradicted: dict[str, str] = {}
+    for other, judgement in early.items():
+        repairing = frozenset(mutant for mutant, row in matrix.repairs.items() if other in row and _is_small(matrix, mutant))
+        if judgement.verdict is not JudgedVerdict.SUSPECTED_DEFECT or not repairing:
+            continue
+        demanded = ", ".join(sorted(known.requirements[other]))
+        told = f"it contradicts {other.partition('::')[2]} ({demanded}): each change that makes that one pass makes this one fail"
+        contradicted |= dict.fromkeys(
+            (name for name in names if name not in known.agreeing and repairing <= matrix.killed_by([name])), told
+        )
+    return replace(known, suspicions={**known.suspicions, **left}, doubts={**contradicted, **known.doubts})
+
+
+def _is_small(matrix: KillMatrix, mutant: str) -> bool:
+    """Whether few tests mind a change: one that breaks much may make a failing test pass, and repairs nothing."""
+    row = matrix.outcomes.get(mutant, {})
+    minding = sum(kill is not Kill.SURVIVED for kill in row.values())
+    return minding <= max(_FEW, len(row) // 3)
+
+
+def _doubt(piece: Evidence) -> str:
+    return DOUBTS[piece.kind] + f" ({piece.detail})" if piece.kind in DOUBTS else ""
 
 
 def _unfit(name: str, cases: tuple[JudgedCase, ...], evidence: tuple[Evidence, ...], known: Beforehand) -> Judgement | None:
@@ -232,7 +277,9 @@ def _failing(name: str, bad: JudgedCase, evidence: tuple[Evidence, ...], known: 
 def _chosen(measured: Measured, names: list[str], known: Beforehand) -> dict[str, Judgement]:
     """Keep the tests that add something: a mutant that nothing kept notices, or the first evidence for a requirement."""
     seen = _seen(measured, names, known)
-    sound = [name for name in names if name not in known.doubts and seen.kills[name]]
+    sound = [
+        name for name in names if name not in known.doubtful and seen.kills[name] and (name in known.stating or not seen.is_shallow(name))
+    ]
     tags = {name: frozenset(map(_tag, known.requirements.get(name, frozenset()) - known.met)) for name in names}
     worth = {name: seen.kills[name] | seen.stops[name] | tags[name] for name in sound}
     kept = {each.test: each.gained for each in choose(worth, seen.beforehand)}
@@ -242,7 +289,7 @@ def _chosen(measured: Measured, names: list[str], known: Beforehand) -> dict[str
         told[name] = Judgement(
             test=name,
             verdict=verdict,
-            filter=Filter.GROUNDING if verdict is JudgedVerdict.REVIEW and name in known.doubts else Filter.MUTATION,
+            filter=_decided_by(verdict, name, known) if seen.kills[name] else Filter.MUTATION,
             sentence=sentence,
             evidence=tuple(dict.fromkeys(piece for case in measured.of(name) for piece in case.evidence)),
             kills=seen.in_order(seen.kills[name]),
@@ -250,6 +297,13 @@ def _chosen(measured: Measured, names: list[str], known: Beforehand) -> dict[str
             gained=seen.in_order(kept.get(name, frozenset()) & (seen.kills[name] | seen.stops[name])),
         )
     return told
+
+
+def _decided_by(verdict: JudgedVerdict, name: str, known: Beforehand) -> Filter:
+    """Return who decided a late verdict: a review may be owed to what was seen before anything ran."""
+    if verdict is not JudgedVerdict.REVIEW or name not in known.doubtful:
+        return Filter.MUTATION
+    return Filter.GROUNDING if name in known.doubts else Filter.SCREEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,6 +319,13 @@ class _Seen:
     def in_order(self, mutants: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted(mutants, key=lambda each: position(self.mutants[each])))
 
+    def is_shallow(self, name: str) -> bool:
+        """Whether a test notices only that nothing is returned, though it ran other changes too: it looks at no value."""
+        ran = [mutant for mutant, row in self.matrix.outcomes.items() if row.get(name) is Kill.SURVIVED]
+        unseen = sum(self.mutants[each].operator != NOTHING_RETURNED and not self.mutants[each].module_level for each in ran)
+        noticed = {self.mutants[each].operator for each in self.kills[name]}
+        return (noticed == {NOTHING_RETURNED} and unseen > 0) or (noticed == {NOTHING_RETURNED, NOTHING_DONE} and unseen > _MANY)
+
     def stops_with(self, name: str, mutants: Iterable[str]) -> str:
         """Return ``stops with ValueError if line 16 `0` becomes `1` ``."""
         ordered = self.in_order(mutants)
@@ -277,7 +338,7 @@ def _seen(measured: Measured, names: list[str], known: Beforehand) -> _Seen:
     matrix = measured.by_function
     kills = {name: matrix.killed_by([name]) for name in names}
     suite = matrix.killed_by(known.existing)
-    asserted = suite.union(*(kills[name] for name in names if name not in known.doubts))
+    asserted = suite.union(*(kills[name] for name in names if name not in known.doubtful))
     return _Seen(
         matrix=matrix,
         mutants={each.id: each for each in matrix.mutants},
@@ -294,8 +355,10 @@ def _late(name: str, gained: frozenset[str] | None, known: Beforehand, seen: _Se
         if not stops:
             return JudgedVerdict.REJECTED, nothing
         return JudgedVerdict.REVIEW, f"{nothing}; it only {seen.stops_with(name, stops)}"
-    if name in known.doubts:
-        return JudgedVerdict.REVIEW, known.doubts[name]
+    if name in known.doubtful:
+        return JudgedVerdict.REVIEW, known.doubtful[name]
+    if seen.is_shallow(name) and name not in known.stating:
+        return JudgedVerdict.REVIEW, f"it notices only that nothing comes back, no change of what does: {fails_if(kills, seen.mutants)}"
     if gained is None:
         return JudgedVerdict.REDUNDANT, f"others notice all that it would notice: {fails_if(kills, seen.mutants)}"
     first = sorted(each.removeprefix(_TAG) for each in gained if each.startswith(_TAG))
@@ -321,6 +384,8 @@ def _more(count: int) -> str:
     return f" (and on {count} more change{'s' if count > 1 else ''})" if count else ""
 
 
+_MANY = 4  # changes of values that a test ran and did not notice, where all it noticed is that something is gone
+_FEW = 2  # tests that may mind a change that repairs the code: those that were written from the code as it is
 _TAG = "requirement "
 
 

@@ -63,12 +63,14 @@ class KillMatrix:
 
     A pair that is not there was not covered. `unjudged` says of mutants that could not be tried why. `crashes` names the exception
     that ended a test on a mutant, by mutant and test; where the component could not even be imported there is none.
+    `repairs` names the tests that fail on the component as it is, and pass on a mutant.
     """
 
     mutants: tuple[Mutant, ...] = ()
     outcomes: Mapping[str, Mapping[str, Kill]] = field(default_factory=dict)
     unjudged: Mapping[str, str] = field(default_factory=dict)
     crashes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    repairs: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def killed_by(self, tests: Iterable[str]) -> frozenset[str]:
         """Return the IDs of the mutants that an assertion of one of these tests kills."""

@@ -45,7 +45,8 @@ class Plan:
     `coverage_goal` (percent) is what generation aims at: the strictest coverage rule in force, at least 80.
     `auto_fix` lets the linter mend what it can safely mend in the component's own files.
 
-    `generators` names who writes tests where `generate` says that somebody does: spec, openhands.
+    `generators` names who writes tests where `generate` says that somebody does: spec, openhands. `rounds` is how often one task may
+    bring tests: after each but the last, what the judgement found is told in the same conversation.
 
     `time_limit_s` is the time that the whole run may take, in seconds; None where there is no limit.
     `left_out` names the optional gates that the settings do not ask, a clause each.
@@ -73,3 +74,4 @@ class Plan:
     model: str = ""
     scripted_model: bool = False
     generators: tuple[str, ...] = ("openhands",)
+    rounds: int = 1

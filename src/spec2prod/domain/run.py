@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from spec2prod.domain.candidate import Candidate, TaskOutcome, TestRequest, is_scripted
+from spec2prod.domain.candidate import CHARACTERISING, Candidate, TaskOutcome, TestRequest, is_scripted
 from spec2prod.domain.command import Completed
+from spec2prod.domain.defect import Defect
 from spec2prod.domain.example_places import Given
 from spec2prod.domain.plan import Mode, Plan, Stage
+from spec2prod.domain.rounds import Round
 from spec2prod.domain.schedule_measured import MeasuredSchedule, measured_schedule
 from spec2prod.domain.timeline import Span, savings_ms
 from spec2prod.domain.trace import Matrix
@@ -59,7 +62,7 @@ class Run:
     is the first. `processes` are those that this attempt has started, `replayed` the steps that earlier ones had done.
     `cache_hits` counts the questions that earlier runs had answered, `cache_misses` those that were asked.
     `cpu_slots` is how many processes could run at a time, 0 where that was not limited. `matrix` says which requirement is shown by which
-    test, `examples` what the specification gives as examples.
+    test, `examples` what the specification gives as examples. `defects` are the component's suspected defects that are open.
     """
 
     plan: Plan
@@ -72,6 +75,8 @@ class Run:
     collection_ms: float = 0.0
     requests: tuple[TestRequest, ...] = ()
     outcomes: tuple[TaskOutcome, ...] = ()
+    rounds: tuple[Round, ...] = ()
+    rounds_judged: Mapping[tuple[str, int], tuple[Candidate, ...]] = field(default_factory=dict)
     candidates: tuple[Candidate, ...] = ()
     adopted: tuple[str, ...] = ()
     diffs: dict[str, str] = field(default_factory=dict)
@@ -88,6 +93,15 @@ class Run:
     cpu_slots: int = 0
     matrix: Matrix | None = None
     examples: Given | None = None
+    defects: tuple[Defect, ...] = ()
+
+    def generator_of(self, test_file: str) -> str:
+        """Return who wrote a proposed test file, empty where nobody was asked for it."""
+        return next((each.generator for each in self.requests if each.test_file == test_file), "")
+
+    def is_characterisation(self, test_file: str) -> bool:
+        """Whether a proposed test file shows what the code does, not what it should do."""
+        return self.generator_of(test_file) in CHARACTERISING
 
     @property
     def stage_spans(self) -> tuple[Span, ...]:

@@ -18,7 +18,8 @@ from spec2prod.domain.timeline import Span
 
 AGENT = "agent"
 OWN_WORK, IN_TURN = "spec2prod itself", "its turn (sync mode runs one step after another)"
-_SUBMISSION, _COLLECTED, _TRIALS = "openhands_submission", "agent:", ("forwards:", "backwards:")
+_SUBMISSION, _COLLECTED, _TRIALS = "openhands_submission", "agent:", "judge:"
+_ROUND = " round "
 _CLOSE_MS = 1.0
 _DELIVERY = (Stage.STAGING_DEPLOYMENT, Stage.PRODUCTION_DEPLOYMENT)
 
@@ -131,15 +132,29 @@ def _of_stages(span: Span, before: Sequence[Span], written: Mapping[str, str]) -
     if stage in _DELIVERY:
         return [each for each in before if _stage(each) != stage]
     if stage == Stage.ACCEPTANCE and span.name.startswith(_TRIALS):
-        return [each for each in agents if each.name == f"{_COLLECTED}{written.get(span.name.partition(':')[2])}"]
+        return [each for each in agents if _module(each) == written.get(span.name.partition(":")[2])][-1:]
     if stage == Stage.ACCEPTANCE and span.name == "tests":  # what was taken joins the suite when everything else is over
         return [*trials, *of[Stage.REFACTORING]]
     if stage == Stage.ACCEPTANCE:
         return agents[:1]  # some file was there: which one, the span does not say
     if stage == Stage.GENERATION:
         submitted = [each for each in before if each.name == _SUBMISSION]
-        return submitted or of[Stage.TESTING]
+        return _of_round(span, agents, trials, written) or submitted or of[Stage.TESTING]
     return of[Stage.SPECIFICATION]
+
+
+def _of_round(span: Span, agents: Sequence[Span], trials: Sequence[Span], written: Mapping[str, str]) -> list[Span]:
+    """Return what a later round of an agent's answers: the judgement of the one before it."""
+    module = _module(span)
+    judged = [each for each in trials if written.get(each.name.partition(":")[2]) == module]
+    if _ROUND not in span.name:
+        return []
+    return judged[-1:] if len({each.name for each in judged}) == 1 else [each for each in agents if _module(each) == module]
+
+
+def _module(span: Span) -> str:
+    """Return the module that an agent's step, of whatever round, was about."""
+    return span.name.removeprefix(_COLLECTED).partition(_ROUND)[0]
 
 
 def _by_cause(idle: Iterable[Idle], named: Mapping[str, Span]) -> tuple[Waited, ...]:

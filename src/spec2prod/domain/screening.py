@@ -14,6 +14,7 @@ from typing import TypeGuard
 type Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 _RAISING_CONTEXTS = frozenset({"raises", "warns", "deprecated_call", "assertRaises", "assertRaisesRegex", "assertWarns"})
+_ASSERTIONS = frozenset({"AssertionError", "Exception", "BaseException"})  # what catches a failing assertion
 _SET_ASIDE = frozenset({"skip", "skipif", "xfail", "importorskip"})
 
 
@@ -21,12 +22,14 @@ _SET_ASIDE = frozenset({"skip", "skipif", "xfail", "importorskip"})
 class Screened:
     """One test function as the screen saw it; `objection` is empty where it may go on.
 
-    `name` is the node ID's part after the file: `test_add` or `TestAdd::test_zero`. `line` is 1-based.
+    `name` is the node ID's part after the file: `test_add` or `TestAdd::test_zero`. `line` is 1-based. `states_value` says that
+    it asserts that something equals a value that it does not ask the code for.
     """
 
     name: str
     line: int
     objection: str
+    states_value: bool = False
 
 
 def screen(text: str) -> tuple[Screened, ...] | str:
@@ -36,14 +39,17 @@ def screen(text: str) -> tuple[Screened, ...] | str:
     except (SyntaxError, ValueError) as error:  # ValueError: null bytes
         line = f"line {error.lineno}: " if isinstance(error, SyntaxError) else ""
         return f"it does not parse: {line}{error.args[0]}"
-    tests = tuple(Screened(name=name, line=node.lineno, objection=_objection(node, tree)) for name, node in _tests(tree))
+    tests = tuple(
+        Screened(name=name, line=node.lineno, objection=_objection(node, tree), states_value=_states_value(node))
+        for name, node in tests_of(tree)
+    )
     return tests or "it defines no test function"
 
 
 def without(text: str, rejected: Collection[str]) -> str:
     """Return the file without the rejected tests (and without a class that has none left)."""
     tree = ast.parse(text)
-    doomed = [node for name, node in _tests(tree) if name in rejected]
+    doomed = [node for name, node in tests_of(tree) if name in rejected]
     doomed_ids = {id(node) for node in doomed}
     emptied = [node for node in tree.body if isinstance(node, ast.ClassDef) and _is_emptied(node, doomed_ids)]
     dropped = {line for node in (*doomed, *emptied) for line in range(_first_line(node), (node.end_lineno or node.lineno) + 1)}
@@ -52,11 +58,12 @@ def without(text: str, rejected: Collection[str]) -> str:
     return "\n".join(kept).rstrip() + "\n"
 
 
-def _tests(tree: ast.Module) -> Iterator[tuple[str, Function]]:
+def tests_of(tree: ast.Module) -> Iterator[tuple[str, Function]]:
+    """Yield the test functions of a file with their names, as pytest names them after the file."""
     for node in tree.body:
         if _is_test(node):
             yield node.name, node
-        elif isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
+        elif isinstance(node, ast.ClassDef) and (node.name.startswith("Test") or any("TestCase" in last_name(each) for each in node.bases)):
             yield from ((f"{node.name}::{each.name}", each) for each in node.body if _is_test(each))
 
 
@@ -74,7 +81,7 @@ def _first_line(node: Function | ast.ClassDef) -> int:
 
 
 def _objection(test: Function, tree: ast.Module) -> str:
-    if any(_last_name(each) in _SET_ASIDE for each in _decorators_and_calls(test)):
+    if any(last_name(each) in _SET_ASIDE for each in _decorators_and_calls(test)):
         return "it skips itself or expects to fail"
     helpers = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
     checks = list(_checks(test, helpers, seen={test.name}))
@@ -87,12 +94,20 @@ def _objection(test: Function, tree: ast.Module) -> str:
     return ""
 
 
+def _states_value(test: Function) -> bool:
+    """Whether an assertion has a side without a call: a value that is known before the code is asked."""
+    asserted = (each for node in ast.walk(test) if isinstance(node, ast.Assert) for each in ast.walk(node.test))
+    equal = (each for each in asserted if isinstance(each, ast.Compare) and isinstance(each.ops[0], ast.Eq))
+    return any(not any(isinstance(part, ast.Call) for part in ast.walk(side)) for each in equal for side in (each.left, *each.comparators))
+
+
 def _decorators_and_calls(test: Function) -> Iterator[ast.expr]:
     yield from (each.func if isinstance(each, ast.Call) else each for each in test.decorator_list)
     yield from (each.func for each in ast.walk(test) if isinstance(each, ast.Call))
 
 
-def _last_name(node: ast.expr) -> str:
+def last_name(node: ast.expr) -> str:
+    """Return the last part of a dotted name, empty where it is none."""
     if isinstance(node, ast.Attribute):
         return node.attr
     return node.id if isinstance(node, ast.Name) else ""
@@ -104,7 +119,7 @@ def _checks(function: Function, helpers: dict[str, Function], seen: set[str]) ->
         if isinstance(node, ast.Assert):
             yield node
         elif isinstance(node, ast.Call):
-            name = _last_name(node.func)
+            name = last_name(node.func)
             if name in _RAISING_CONTEXTS or name.startswith("assert") or (name == "fail" and isinstance(node.func, ast.Attribute)):
                 yield node
             elif name in helpers and name not in seen:
@@ -118,15 +133,27 @@ def _is_constant(check: ast.AST) -> bool:
     test = check.test
     if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq | ast.Is | ast.GtE | ast.LtE):
         left, right = test.left, test.comparators[0]
-        return ast.dump(left) == ast.dump(right) or (isinstance(left, ast.Constant) and isinstance(right, ast.Constant))
+        is_plain = not any(isinstance(each, ast.Call | ast.Await) for each in ast.walk(left))  # `Point(1) == Point(1)` asks `__eq__`
+        return (is_plain and ast.dump(left) == ast.dump(right)) or (isinstance(left, ast.Constant) and isinstance(right, ast.Constant))
     return isinstance(test, ast.Constant) or (isinstance(test, ast.Tuple) and bool(test.elts))
 
 
 def _is_swallowed(node: ast.AST) -> bool:
-    """Whether a `try` holds an assertion and a handler that catches AssertionError without raising again."""
+    """Whether a `try` holds an assertion and a handler that catches AssertionError without raising again; so does `raises` around one."""
+    if isinstance(node, ast.With | ast.AsyncWith):
+        catching = any(_expects_assertions(item.context_expr) for item in node.items)
+        return catching and any(isinstance(each, ast.Assert) for part in node.body for each in ast.walk(part))
     if not isinstance(node, ast.Try) or not any(isinstance(each, ast.Assert) for part in node.body for each in ast.walk(part)):
         return False
     return any(_catches_assertions(handler) and not _fails_itself(handler) for handler in node.handlers)
+
+
+def _expects_assertions(context: ast.expr) -> bool:
+    """Whether a context takes a failing assertion for what it waits for: `raises(AssertionError)`, `suppress(Exception)`."""
+    if not isinstance(context, ast.Call) or last_name(context.func) not in _RAISING_CONTEXTS | {"suppress"}:
+        return False
+    named = [each for word in context.args for each in (word.elts if isinstance(word, ast.Tuple) else [word])]
+    return any(last_name(each) in _ASSERTIONS for each in named)
 
 
 def _fails_itself(handler: ast.ExceptHandler) -> bool:
@@ -135,7 +162,7 @@ def _fails_itself(handler: ast.ExceptHandler) -> bool:
 
 def _catches_assertions(handler: ast.ExceptHandler) -> bool:
     names = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    return any(name is None or _last_name(name) in {"AssertionError", "Exception", "BaseException"} for name in names)
+    return any(name is None or last_name(name) in _ASSERTIONS for name in names)
 
 
 def imported_names(text: str) -> frozenset[str]:

@@ -7,7 +7,7 @@ Parsing is in `adapters/markdown` (it names a vendor); rendering is here, and
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 DRAFT_MARK = "Draft by spec2prod init"
 """How a line begins that marks a specification as a draft: it was made from the code, and promises nothing yet."""
@@ -87,9 +87,20 @@ class Specification:
     draft_line: int = 0
 
     @property
+    def testable(self) -> tuple[Requirement, ...]:
+        """Return the requirements that a test can show: a promise of coverage is answered by its own gate."""
+        return tuple(each for each in self.requirements if not each.measured_by)
+
+    @property
     def states_ids(self) -> bool:
         """Whether the author named requirements, or put them into an order of importance."""
         return any(each.id_given or each.priority for each in self.requirements)
+
+
+def numbered(specification: Specification) -> Specification:
+    """Return it with each requirement's ID shown where it is rendered, also one derived from its text: for who has to name them."""
+    shown = tuple(each if each.measured_by else replace(each, id_given=True) for each in specification.requirements)
+    return replace(specification, requirements=shown)
 
 
 def render_spec(specification: Specification) -> str:

@@ -48,6 +48,16 @@ CATALOGUE = (
         fix='Mark the test that shows a requirement: @pytest.mark.requirement("REQ-1"). `spec2prod trace` prints the matrix.',
     ),
     Question(
+        name="suspected_defects",
+        measures=("suspected_defects",),
+        values=("open",),
+        sentence="Has a proposed test that a requirement asks for shown that the code may be wrong, and has nobody said yet what it is? "
+        "That none is open says that nobody has shown one.",
+        tool="the record in the database, which every run and every generator adds to",
+        fix="`spec2prod defects show ID` tells what contradicts what. Mend the code, or say that the test or the requirement is wrong: "
+        "`spec2prod defects dispose ID`.",
+    ),
+    Question(
         name="performance",
         measures=("performance",),
         values=("response_ms", "memory_mb", "slower_percent"),

@@ -72,10 +72,6 @@ class TestsGate:
         files = [path for path in only if path not in component.modules] if only else component.tests
         return self._run(component, files, self.order)
 
-    def candidate(self, component: Component, test_file: str, *, backwards: bool) -> Command:
-        """Return the run of one proposed file alone, in its own order or backwards."""
-        return self._run(component, [test_file], "reversed" if backwards else "as-is")
-
     def again(self, component: Component, node_ids: Sequence[str]) -> Command:
         """Return the run of these tests (or whole files) alone, as the suite orders them."""
         return self._run(component, node_ids, self.order)

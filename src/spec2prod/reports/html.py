@@ -6,10 +6,12 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from spec2prod.domain.candidate import by_urgency, counted
 from spec2prod.domain.run import Run
 from spec2prod.reports import gantt, trace, words
 from spec2prod.reports.json_report import generation, stage_timings
 
+_PAGE = "report.html.jinja"
 SIGNS = {
     "passed": "✓",
     "warned": "!",
@@ -19,6 +21,8 @@ SIGNS = {
     "pending": "…",
     "accepted": "✓",
     "rejected": "✗",
+    "redundant": "=",
+    "review": "!",
     "unfinished": "…",
     "verified": "✓",
     "covered": "✓",
@@ -32,7 +36,7 @@ SIGNS = {
 
 def render(run: Run) -> str:
     """Return the page as HTML text with a final newline."""
-    page = _environment().get_template("report.html.jinja")
+    page = _environment().get_template(_PAGE)
     return (
         page.render(
             run=run,
@@ -46,6 +50,11 @@ def render(run: Run) -> str:
         ).rstrip()
         + "\n"
     )
+
+
+def make_ready() -> None:
+    """Compile the page, which takes longer than to write one."""
+    _environment().get_template(_PAGE)
 
 
 def _before(first_gates: tuple[object, ...], name: str) -> object | None:
@@ -63,6 +72,8 @@ def _environment() -> Environment:
         "label": gantt.label,
         "ranges": words.line_ranges,
         "limits": words.limits,
+        "counted": counted,
+        "by_urgency": by_urgency,
         "sign": lambda verdict: SIGNS.get(str(verdict), "·"),
     }
     return environment

@@ -11,7 +11,7 @@ from spec2prod.domain.run import Refusal, Run, StageResult
 from spec2prod.domain.schedule_measured import MeasuredSchedule
 from spec2prod.domain.timeline import busy_ms
 from spec2prod.domain.verdict import Verdict
-from spec2prod.reports import document, trace
+from spec2prod.reports import document, rounds, trace
 
 
 def render(run: Run, *, metrics_dashboard: str | None = None) -> str:
@@ -118,12 +118,13 @@ def _full(run: Run) -> document.FullRun:
         started_at=run.started_at,
         interrupted=run.interrupted,
         out_of_time=run.out_of_time,
+        defects=tuple(document.OpenDefect.model_validate(each) for each in run.defects),
         digest=run.digest,
         plan=document.Plan.model_validate(run.plan),
         not_run=run.not_run,
         generation=generation(run),
         requirements=trace.requirements(run),
-        candidates=tuple(document.Candidate.model_validate(each) for each in run.candidates),
+        candidates=tuple(_labelled(run, document.Candidate.model_validate(each)) for each in run.candidates),
         adopted=run.adopted,
         diffs=run.diffs,
         cache=document.Cache(hits=run.cache_hits, misses=run.cache_misses),
@@ -148,11 +149,19 @@ def generation(run: Run) -> document.Generation:
         model=run.model,
         scripted_model=run.scripted_model,
         asked=asked,
-        tasks=tuple(document.Task.model_validate(each) for each in run.outcomes),
+        tasks=tuple(_labelled(run, document.Task.model_validate(each)) for each in run.outcomes),
         unanswered={each.module: why for each in run.requests if each.test_file not in answered},
+        rounds=rounds.rounds(run),
+        cost=rounds.cost(run),
         submission_ms=run.submission_ms,
         collection_ms=run.collection_ms,
     )
+
+
+def _labelled[T: (document.Task, document.Candidate)](run: Run, told: T) -> T:
+    """Say beside what was proposed who wrote it, and whether it can show more than what the code does."""
+    labels = {"generator": run.generator_of(told.test_file), "characterisation": run.is_characterisation(told.test_file)}
+    return told.model_copy(update=labels)
 
 
 def _schedule(schedule: MeasuredSchedule) -> document.Schedule:

@@ -25,7 +25,7 @@ from spec2prod.adapters.host import MARK, ProcessHost
 from spec2prod.adapters.store import layout
 from spec2prod.adapters.store.database import Database, open_database
 from spec2prod.adapters.store.journal import DurableJournal
-from spec2prod.adapters.store.runs import Runs, StoredRun
+from spec2prod.adapters.store.runs import Runs, State, StoredRun
 from spec2prod.domain.command import Command
 from spec2prod.errors import StoreError, StoreLayoutError, TakenOverError
 from tests.adapters.store.conftest import a_run
@@ -78,14 +78,18 @@ def test_4_a_newer_layout_is_refused_by_name(database_place: str) -> None:
     assert refused.value.next_step
 
 
-def test_4_an_older_layout_is_migrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    open_database(tmp_path / "x.sqlite").close()
+def test_4_an_older_layout_is_migrated(database_place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an older spec2prod has kept stays; who is at work with it meanwhile goes on."""
+    older = open_database(database_place)
+    run = Runs(older).begin(a_run())
     for module in ("sqlite", "postgres"):
         monkeypatch.setattr(f"spec2prod.adapters.store.{module}.LAYOUT", layout.LAYOUT + 1)
     monkeypatch.setitem(layout.MIGRATIONS, layout.LAYOUT, ("ALTER TABLE runs ADD COLUMN colour TEXT NOT NULL DEFAULT 'blue'",))
-    database = open_database(tmp_path / "x.sqlite")
-    Runs(database).begin(a_run())
-    assert database.rows("SELECT colour FROM runs") == [("blue",)]
+    database = open_database(database_place)
+    assert database.rows("SELECT id, colour FROM runs") == [(run.id, "blue")]
+    Runs(older).end(run, State.FINISHED, 0, "Promoted.")
+    assert Runs(database).find(run.id).conclusion == "Promoted."
+    older.close()
     database.close()
 
 

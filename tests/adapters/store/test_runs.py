@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -32,8 +33,13 @@ def test_how_a_run_ended_is_kept(database: Database, begun: StoredRun) -> None:
     runs.end(begun, State.FINISHED, 1, "Not promoted.")
     told = runs.find(begun.id)
     assert (told.state, told.exit_code, told.conclusion) == (State.FINISHED, 1, "Not promoted.")
-    assert runs.all() == [told]
     assert not runs.is_alive(told)
+
+
+def test_a_list_tells_how_runs_stand_and_nothing_that_is_theirs_alone(database: Database, begun: StoredRun) -> None:
+    assert begun.secret
+    assert begun.request
+    assert Runs(database).all() == [replace(begun, secret="", request={}, inputs={})]
 
 
 def test_a_run_lives_as_long_as_its_lock_is_held(database: Database, begun: StoredRun, database_place: str) -> None:
@@ -45,6 +51,16 @@ def test_a_run_lives_as_long_as_its_lock_is_held(database: Database, begun: Stor
     hold.release()
     assert not runs.is_alive(begun)
     other.close()
+
+
+def test_a_clock_that_was_set_back_hides_no_run(database: Database, begun: StoredRun) -> None:
+    """Which run is gone on with follows from the order in which they were begun, whatever the clock said then."""
+    runs = Runs(database)
+    runs.end(begun, State.FINISHED, 0, "Promoted.")
+    later = runs.begin(a_run(began_at=begun.began_at - 3600.0))
+    last = runs.begin(a_run(began_at=begun.began_at - 7200.0))
+    assert runs.newest(begun.lock_name) == last
+    assert [run.id for run in runs.all()] == [last.id, later.id, begun.id]
 
 
 def test_a_lock_is_let_go_when_its_process_is_killed(database: Database, begun: StoredRun, database_place: str) -> None:

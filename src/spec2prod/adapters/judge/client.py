@@ -94,6 +94,7 @@ class Judge:
             "groups": [{"name": name, "files": list(files), "trusted": name == SUITE} for name, files in groups.items()],
             "limits": self._place.bounds.told(),
             "environment": dict(self._place.environment),
+            "clock_s": self._place.clock_s,
             "fork": self._place.fork,
         }
         process = await self._started(scratch)

@@ -61,6 +61,8 @@ class Place:
 
     `import_root` is what must be importable, relative to `root`. `environment` are variables that the judged code sees beside
     the few that programs need (a hash seed, a time zone, a locale, a home). `readable` are further folders that it needs.
+    With `clock_s` Python's `time` and `datetime` tell the judged code a date that is off by so many seconds; 0 replaces them, and
+    tells the right one.
     """
 
     root: Path
@@ -71,6 +73,7 @@ class Place:
     environment: tuple[tuple[str, str], ...] = ()
     readable: tuple[Path, ...] = ()
     fork: bool = True
+    clock_s: float | None = None
 
 
 def interpreter_folders(interpreter: Path) -> tuple[Path, ...]:

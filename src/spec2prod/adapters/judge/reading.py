@@ -39,6 +39,7 @@ class Reader:
         self._mutants: list[Mutant] = []
         self._outcomes: dict[str, dict[str, Kill]] = {}
         self._crashes: dict[str, dict[str, str]] = {}
+        self._repairs: dict[str, set[str]] = {}
         self._unjudged: dict[str, str] = {}
         self._refused: dict[str, str] = {}
         self._at_import: dict[str, tuple[Evidence, ...]] = {}
@@ -77,7 +78,13 @@ class Reader:
         seen = {file: evidence for name, evidence in self._at_import.items() for file in groups.get(name, (name,)) if evidence}
         return Measured(
             cases=tuple(self._cases[name] for name in sorted(self._cases)),
-            matrix=KillMatrix(mutants=tuple(self._mutants), outcomes=self._outcomes, unjudged=self._unjudged, crashes=self._crashes),
+            matrix=KillMatrix(
+                mutants=tuple(self._mutants),
+                outcomes=self._outcomes,
+                unjudged=self._unjudged,
+                crashes=self._crashes,
+                repairs={mutant: frozenset(tests) for mutant, tests in self._repairs.items()},
+            ),
             refused=refused,
             at_import=seen,
             troubles=self._troubles,
@@ -133,6 +140,9 @@ class Reader:
         self._tried.add(mutant)
         if kill is Kill.CRASH and message.get("exception"):
             self._crashes.setdefault(mutant, {})[test] = str(message["exception"])
+
+    def _on_repair(self, message: dict[str, Any]) -> None:
+        self._repairs.setdefault(message["mutant"], set()).add(str(message["test"]))
 
     def _on_unjudged(self, message: dict[str, Any]) -> None:
         self._unjudged[message["mutant"]] = message["reason"]

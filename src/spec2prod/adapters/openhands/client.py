@@ -160,9 +160,9 @@ class AgentClient:
             if error.status != httpx.codes.CONFLICT:
                 raise
 
-    async def say(self, conversation: str, text: str) -> None:
-        """Say something to a resting conversation; it does not answer before it runs."""
-        message = {"role": "user", "content": [{"type": "text", "text": text}], "run": False}
+    async def say(self, conversation: str, text: str, *, run: bool = False) -> None:
+        """Say something to a resting conversation; it does not answer before it runs, and `run` lets it."""
+        message = {"role": "user", "content": [{"type": "text", "text": text}], "run": run}
         await self._call("POST", f"/api/conversations/{conversation}/events", json=message)
 
     async def switch_model(self, conversation: str, model: Mapping[str, Any]) -> None:

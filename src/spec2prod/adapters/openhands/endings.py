@@ -50,6 +50,12 @@ def of_run_time(left_s: float) -> Ending:
     return Ending(status=TaskStatus.LIMIT, reason=reason, next_step="give the run more time, then resume it", resumable=True)
 
 
+def of_round(ending: Ending) -> Ending:
+    """Return the ending of a later round: at a limit of the task it is over, for `spec2prod extend` goes on with first rounds only."""
+    is_paused = ending.resumable and ending.next_step.startswith("spec2prod extend")
+    return replace(ending, resumable=False, next_step="raise the task's limits") if is_paused else ending
+
+
 def of_other_disk(url: str, root: Path) -> Ending:
     """Return the ending where a configured server does not share our files."""
     reason = f"the agent server at {url} does not see {root}"

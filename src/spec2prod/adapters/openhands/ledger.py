@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -28,6 +28,7 @@ class TaskRecord:
     `endpoint` is the place of its model among all.
     `identity` is the digest of model, address and key that its conversation works with. `limits` are its own where it was extended,
     `paused_at` those at which it was paused; `outcome` is its end so far, None while it is at work (or was, at a crash).
+    `rounds` are the ends of its later rounds, by their numbers; `outcome` stays that of its first.
     """
 
     run_id: str
@@ -39,6 +40,7 @@ class TaskRecord:
     limits: Limits | None = None
     paused_at: Limits | None = None
     outcome: TaskOutcome | None = None
+    rounds: Mapping[int, TaskOutcome] = field(default_factory=dict)
 
     def answers(self, options: OpenHandsOptions) -> TaskOutcome | None:
         """Return its outcome where it is over, or paused at a limit that still holds; None where there is something to do."""
@@ -46,6 +48,11 @@ class TaskRecord:
             return self.outcome
         held = self.outcome.resumable and still_reached(options.within(self.limits), self.used, self.elapsed_s)
         return self.outcome if held else None
+
+    def after_round(self, number: int, outcome: TaskOutcome) -> TaskRecord:
+        """Return it with a later round's end, where that is one: what failed, was stopped or ran out of the run's time is done again."""
+        is_over = outcome.status in _OVER or (outcome.status is TaskStatus.LIMIT and not outcome.resumable)
+        return replace(self, rounds={**self.rounds, number: outcome}) if is_over else self
 
 
 def read_record(folder: Path, task_id: str) -> TaskRecord | None:

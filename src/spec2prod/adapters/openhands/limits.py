@@ -53,8 +53,13 @@ def pause_s(options: OpenHandsOptions, elapsed_s: float) -> float:
 
 def money_unwatched(options: OpenHandsOptions, progress: Progress) -> bool:
     """Whether a money limit was set and could not be watched: tokens were used, and the server knew no price."""
-    priced = options.input_cost_per_token is not None or options.output_cost_per_token is not None
-    return options.max_cost_usd is not None and not priced and progress.calls > 0 and progress.cost_usd == 0
+    return options.max_cost_usd is not None and not is_priced(options, progress)
+
+
+def is_priced(options: OpenHandsOptions, progress: Progress) -> bool:
+    """Whether what was used has a price that is known: it is given, or the server knew one."""
+    given = options.input_cost_per_token is not None or options.output_cost_per_token is not None
+    return given or progress.calls == 0 or progress.cost_usd > 0
 
 
 def extended(limits: Limits, grant: Grant, progress: Progress, elapsed_s: float) -> Limits:

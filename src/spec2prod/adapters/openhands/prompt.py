@@ -8,6 +8,8 @@ from pathlib import PurePosixPath
 
 from spec2prod.domain.candidate import TestRequest
 
+_STRICT = "pytest may warn of the marker: leave it as it is. Where pytest refuses it, add `-o markers=requirement` to the command."
+
 
 def task_text(request: TestRequest, working_folder: str) -> str:
     """Return the task, to be done in a folder with that absolute path.
@@ -39,21 +41,65 @@ def _gap(request: TestRequest) -> tuple[str, ...]:
 
 
 def _rules(request: TestRequest, working_folder: str) -> tuple[str, ...]:
+    rules = _numbered(
+        *(_file_rules(request), _import_rules(request), _worth_rules()),
+        *(_marker_rules(request), _clean_rules(), _run_rules(request)),
+    )
     existing = f"Tests that exist already (do not repeat them): {', '.join(request.existing_tests)}." if request.existing_tests else ""
     return (
         f"Your working directory is {working_folder} (the root of a copy of the project).",
         "",
         "Rules:",
-        f"1. Write exactly one test file: `{request.test_file}`, under your working directory. It does not exist yet.",
-        "   Nothing else that you write is kept: do not create, change or delete any other file, and do not install anything.",
-        f"2. Import the module as `{request.dotted}` and test its public behaviour. Do not copy its code into the test.",
-        "3. Every test asserts a result that the specification asks for, and would fail if the module broke that promise.",
-        "   No test without an assertion, no `assert True`, no skipped tests.",
-        "   Where code and specification disagree, follow the specification and say so at the end.",
-        "4. No network, no waiting, no randomness without a seed; files only under pytest's `tmp_path`.",
-        f"5. Before you finish, run it: `{run_command(request)}`. Mend the test until it passes on its own and in any order.",
+        *rules,
         *((existing,) if existing else ()),
         "",
+    )
+
+
+def _numbered(*rules: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the rules with their numbers; a rule without words is none."""
+    said = [rule for rule in rules if rule]
+    return tuple(line for number, (first, *rest) in enumerate(said, 1) for line in (f"{number}. {first}", *(f"   {each}" for each in rest)))
+
+
+def _file_rules(request: TestRequest) -> tuple[str, ...]:
+    return (
+        f"Write exactly one test file: `{request.test_file}`, under your working directory. It does not exist yet.",
+        "Nothing else that you write is kept: do not create, change or delete any other file, and do not install anything.",
+    )
+
+
+def _import_rules(request: TestRequest) -> tuple[str, ...]:
+    return (f"Import the module as `{request.dotted}` and test its public behaviour. Do not copy its code into the test.",)
+
+
+def _worth_rules() -> tuple[str, ...]:
+    return (
+        "Every test asserts a result that the specification asks for, and would fail if the module broke that promise.",
+        "No test without an assertion, no `assert True`, no skipped tests.",
+        "Where code and specification disagree, follow the specification, leave the test failing, and say so at the end.",
+    )
+
+
+def _marker_rules(request: TestRequest) -> tuple[str, ...]:
+    if not request.requirements:
+        return ()
+    first = request.requirements[0]
+    return (
+        f'A test that shows a requirement carries its ID: `@pytest.mark.requirement("{first}")`, one marker for each that it shows.',
+        f"The IDs stand before the requirements in the specification: {', '.join(request.requirements)}.",
+        "Name a requirement only where the test would fail if the module broke it. A test that shows none has no marker; invent no ID.",
+    )
+
+
+def _clean_rules() -> tuple[str, ...]:
+    return ("No network, no waiting, no randomness without a seed; files only under pytest's `tmp_path`.",)
+
+
+def _run_rules(request: TestRequest) -> tuple[str, ...]:
+    return (
+        f"Before you finish, run it: `{run_command(request)}`. Mend your mistakes: a test must come out the same alone and in any order.",
+        *((_STRICT,) if request.requirements else ()),
     )
 
 

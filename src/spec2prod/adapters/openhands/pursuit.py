@@ -13,12 +13,14 @@ from spec2prod.adapters.openhands.failure import Failure, read_failure
 from spec2prod.adapters.openhands.limits import iterations_reached, limit_reached, pause_s
 from spec2prod.adapters.openhands.options import OpenHandsOptions
 from spec2prod.adapters.openhands.retry import Backoff
+from spec2prod.adapters.openhands.rounds import is_answered, said_at
 from spec2prod.domain.candidate import TaskStatus
 
 _AT_WORK = frozenset({"idle", "running"})
 _RESTING = frozenset({"finished", "stuck"})
 _STALE_PAUSE_S = 0.1
 _REST_TRIES = 30
+_STALE_LOOKS = 100
 _NOTE_EVERY_S = 5.0
 
 type Body = Callable[[Mapping[str, Any]], Mapping[str, Any]]
@@ -66,6 +68,8 @@ class Pursuit:
         self._tries = 1
         self._errors_read = 0
         self._calls_at_cap = -1
+        self._stale_looks = 0
+        self._calls_said = -1  # of a follow-up: until the model has answered, the state is that of the round before
 
     @property
     def tried(self) -> tuple[str, ...]:
@@ -96,6 +100,23 @@ class Pursuit:
         finally:
             await self._endpoints.part()
 
+    async def follow_up(self, text: str, number: int) -> Ending:
+        """Say something to the resting conversation, unless it was said before, and watch it to the end of that round."""
+        if self._left_s() < self._options.shortest_task_s:
+            return of_run_time(self._left_s())
+        if not await self._endpoints.advance():
+            return self._endpoints.ending()
+        try:
+            self._told = await self._client.progress(self._conversation)
+            self._used = self.progress = at_least(self._told, self._used)
+            if reached := limit_reached(self._options, self.progress, self.elapsed_s):
+                return of_limit(reached, self._conversation)
+            await self._begin_round(text, number)
+            await self._keep_note()
+            return await self._watch()
+        finally:
+            await self._endpoints.part()
+
     async def interrupt(self) -> None:
         """Stop it at once, and note how far it came; it can go on later."""
         await self._client.interrupt(self._conversation)
@@ -118,6 +139,27 @@ class Pursuit:
                 await self._client.say(self._conversation, "Please go on.")
                 await self._switch()
             await self._client.run(self._conversation)
+
+    async def _begin_round(self, text: str, number: int) -> None:
+        """Say it and let it run, or go on with the round where a crash has left it. Errors of the rounds before are not of this one."""
+        events = await self._client.events(self._conversation)
+        self._errors_read = sum(event.get("kind") == "ConversationErrorEvent" for event in events)
+        is_same_model = not self._identity or self._identity == self._options.identity
+        at = said_at(events, number)
+        if at is not None and self.progress.status in _AT_WORK:
+            return
+        if at is not None and self.progress.status in _RESTING and is_answered(events, at):
+            return
+        self._calls_said = self.progress.calls
+        if at is None:
+            await self._client.say(self._conversation, text, run=is_same_model)
+        if at is None and is_same_model:
+            return
+        if not is_same_model:
+            if at is not None:
+                await self._client.say(self._conversation, "Please go on.")
+            await self._switch()
+        await self._client.run(self._conversation)
 
     async def _watch(self) -> Ending:
         while True:
@@ -149,6 +191,8 @@ class Pursuit:
         status = self.progress.status
         if status in _AT_WORK:
             return None
+        if status != "error" and self.progress.calls <= self._calls_said:
+            return await self._after_stale()
         if status == "finished":
             return Ending(status=None)
         if status == "stuck":
@@ -156,6 +200,14 @@ class Pursuit:
         if status == "error":
             return await self._after_error()
         return Ending(status=TaskStatus.ERRORED, reason=f"the conversation was left {status} by somebody else", next_step="run again")
+
+    async def _after_stale(self) -> Ending | None:
+        """Wait for a round that was just begun to be seen: the status stays the old one for some 100 ms (measured)."""
+        self._stale_looks += 1
+        if self._stale_looks > _STALE_LOOKS:
+            return Ending(status=TaskStatus.ERRORED, reason="the agent server did not go on with the conversation", next_step="run again")
+        await self._sleep(_STALE_PAUSE_S)
+        return None
 
     async def _after_error(self) -> Ending | None:
         """Judge the newest error. The status is there before its event, and stays a while after a new try: then wait."""

@@ -51,11 +51,16 @@ class Account:
 
 @dataclass(slots=True, kw_only=True)
 class Work:
-    """What a task has come to so far: filled in as it goes, so that its end can be told from anywhere."""
+    """What one round of a task has come to so far: filled in as it goes, so that its end can be told from anywhere.
+
+    `number` is the round's; `message` is what begins a later one.
+    """
 
     request: TestRequest
     name: str
     record: TaskRecord
+    number: int = 1
+    message: str = ""
     copy: WorkingCopy | None = None
     pursuit: Pursuit | None = None
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from spec2prod.adapters.openhands.body import conversation_body
 from spec2prod.adapters.openhands.breaker import CircuitBreaker
 from spec2prod.adapters.openhands.client import AgentClient, Progress, ServerRefusedError, ServerSilentError
-from spec2prod.adapters.openhands.endings import CANCELLED, Ending, of_error, of_failure, of_other_disk
+from spec2prod.adapters.openhands.endings import CANCELLED, Ending, of_error, of_failure, of_other_disk, of_round
 from spec2prod.adapters.openhands.endpoints import Endpoints, ruled_out, told
 from spec2prod.adapters.openhands.failure import Failure
 from spec2prod.adapters.openhands.ledger import TaskRecord, read_record, records_in, write_record
-from spec2prod.adapters.openhands.limits import money_unwatched
+from spec2prod.adapters.openhands.limits import is_priced, money_unwatched
 from spec2prod.adapters.openhands.options import Limits, OpenHandsOptions
 from spec2prod.adapters.openhands.preflight import look_at_models
 from spec2prod.adapters.openhands.prompt import task_text
@@ -24,11 +24,13 @@ from spec2prod.adapters.openhands.pursuit import Pursuit
 from spec2prod.adapters.openhands.records import keep_conversation, working_copy
 from spec2prod.adapters.openhands.redaction import redact
 from spec2prod.adapters.openhands.retry import Backoff
+from spec2prod.adapters.openhands.rounds import round_text
 from spec2prod.adapters.openhands.servers import Connection
 from spec2prod.adapters.openhands.tasks import Found, Work, WorkingCopy, outcome_of, task_id
 from spec2prod.adapters.openhands.workplace import Workplace, obstacle
 from spec2prod.application.ports import Breaker
 from spec2prod.domain.candidate import TaskOutcome, TaskStatus, TestRequest
+from spec2prod.domain.feedback import Feedback
 from spec2prod.errors import AgentUnavailableError, UsageError
 
 _PARTING_LIMIT_S = 3.0
@@ -64,6 +66,7 @@ class OpenHandsWriter:
         self._looked: asyncio.Task[Mapping[int, Failure]] | None = None
         self._works: dict[str, Work] = {}
         self._tasks: dict[str, asyncio.Task[TaskOutcome]] = {}
+        self._rounds: dict[tuple[str, int], asyncio.Task[TaskOutcome]] = {}
 
     @property
     def server_started_s(self) -> float:
@@ -120,18 +123,41 @@ class OpenHandsWriter:
         if task_id not in self._tasks:
             message = f"no task {task_id} was submitted"
             raise UsageError(message)
-        task = self._tasks[task_id]
+        return await self._ended(self._tasks[task_id], self._works[task_id])
+
+    async def follow_up(self, task_id: str, feedback: Feedback, number: int) -> TaskOutcome:
+        """Say in the task's conversation what its judgement was, and wait for the end of that round. What is over is told again.
+
+        Figures are those of all rounds, `wall_ms` is this one's. Whatever goes wrong in it is in the outcome.
+
+        Raises:
+            UsageError: where no such task was submitted.
+        """
+        before = await self.outcome(task_id)
+        known = self._works[task_id]
+        if number in known.record.rounds:
+            return known.record.rounds[number]
+        if before.text is None:
+            return replace(before, reason=f"there is no round {number} without a file to mend", resumable=False, next_step="")
+        if (task_id, number) not in self._rounds:
+            message = round_text(feedback, number, self._options.secrets)
+            work = Work(request=known.request, name=task_id, record=known.record, number=number, message=message)
+            self._works[task_id] = work
+            self._rounds[task_id, number] = asyncio.create_task(self._round(work), name=f"agent-round {work.request.module}")
+        return await self._ended(self._rounds[task_id, number], self._works[task_id])
+
+    async def _ended(self, task: asyncio.Task[TaskOutcome], work: Work) -> TaskOutcome:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             if not task.cancelled():
                 raise
         # Cancelled before its first step: it could not tell so itself.
-        return self._told(self._works[task_id], CANCELLED, Found(), 0.0)
+        return self._told(work, CANCELLED, Found(), 0.0)
 
     async def stop(self) -> None:
         """End everything that still runs. Safe to call twice, or before `start`."""
-        background = [task for task in (*self._tasks.values(), self._looked, self._ready) if task is not None]
+        background = [task for task in (*self._tasks.values(), *self._rounds.values(), self._looked, self._ready) if task is not None]
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
@@ -171,9 +197,17 @@ class OpenHandsWriter:
         return refused
 
     async def _task(self, work: Work) -> TaskOutcome:
-        answer = work.record.answers(self._options)
-        if answer is not None:
-            return answer
+        return work.record.answers(self._options) or await self._accounted(work)
+
+    async def _round(self, work: Work) -> TaskOutcome:
+        if trouble := await asyncio.to_thread(self._obstacle):
+            return self._told(work, of_error(trouble), Found(), 0.0)
+        async with self._turn:
+            await self._begin()  # a run that goes on has told the rounds before without a server
+        return await self._accounted(work)
+
+    async def _accounted(self, work: Work) -> TaskOutcome:
+        """Do one round of a task, and keep what came of it."""
         begun = self._clock()
         said = ""
         try:
@@ -214,19 +248,25 @@ class OpenHandsWriter:
     ) -> tuple[Ending, Found, str]:
         options = self._options.within(work.record.limits)
         work.pursuit = self._pursuit(work, client, options, refused)
-        text = task_text(work.request, str(copy.root))
-        ending = await work.pursuit.follow(
-            lambda model: conversation_body(options, conversation=work.name, working_folder=copy.root, text=text, model=model)
-        )
+        ending = await self._followed(work, work.pursuit, copy, options)
         if money_unwatched(options, work.pursuit.progress):
             ending = ending.noting(f"no price is known for {options.model}: the money limit was not watched")
         found = await asyncio.to_thread(work.left)
         return ending, found, await keep_conversation(client, work.name, self._place.folder / "conversations", options.secrets)
 
+    async def _followed(self, work: Work, pursuit: Pursuit, copy: WorkingCopy, options: OpenHandsOptions) -> Ending:
+        if work.number > 1:
+            return of_round(await pursuit.follow_up(work.message, work.number))
+        text = task_text(work.request, str(copy.root))
+        return await pursuit.follow(
+            lambda model: conversation_body(options, conversation=work.name, working_folder=copy.root, text=text, model=model)
+        )
+
     def _pursuit(self, work: Work, client: AgentClient, options: OpenHandsOptions, refused: Mapping[int, Failure]) -> Pursuit:
         async def note(endpoint: int, elapsed_s: float, used: Progress) -> None:
             identity = options.chain[endpoint].identity
-            work.record = replace(work.record, endpoint=endpoint, identity=identity, elapsed_s=elapsed_s, used=used, outcome=None)
+            first = work.record.outcome if work.number > 1 else None
+            work.record = replace(work.record, endpoint=endpoint, identity=identity, elapsed_s=elapsed_s, used=used, outcome=first)
             await self._keep(work)
 
         return Pursuit(
@@ -273,9 +313,12 @@ class OpenHandsWriter:
             endpoint=0 if outcome.status is TaskStatus.ERRORED else work.record.endpoint,
             elapsed_s=work.pursuit.elapsed_s,
             used=work.pursuit.progress,
-            paused_at=self._options.within(work.record.limits).limits if outcome.resumable else work.record.paused_at,
-            outcome=outcome,
         )
+        if work.number > 1:
+            work.record = work.record.after_round(work.number, outcome)
+        else:
+            held = self._options.within(work.record.limits).limits if outcome.resumable else work.record.paused_at
+            work.record = replace(work.record, paused_at=held, outcome=outcome)
         await self._keep(work)
 
     async def _keep(self, work: Work) -> None:
@@ -284,7 +327,9 @@ class OpenHandsWriter:
     def _told(self, work: Work, ending: Ending, found: Found, wall_ms: float, said: str = "") -> TaskOutcome:
         outcome = outcome_of(work, ending, found, work.account(wall_ms), said)
         tried = tuple(redact(each, self._options.secrets) for each in outcome.tried)
-        return replace(outcome, reason=redact(outcome.reason, self._options.secrets), tried=tried)
+        used = work.pursuit.progress if work.pursuit else work.record.used
+        priced = all(is_priced(each, used) for each in (self._options.chain if outcome.tried else (self._options,)))
+        return replace(outcome, reason=redact(outcome.reason, self._options.secrets), tried=tried, is_priced=priced)
 
 
 def _breakers_of_our_own(clock: Callable[[], float]) -> Callable[[str], Breaker]:

@@ -87,9 +87,9 @@ class Listening:
             session.close()
 
     def _connect(self) -> psycopg.Connection[Row]:
-        import psycopg
+        from spec2prod.adapters.store.session import connect
 
-        session = psycopg.connect(self._url, autocommit=True, connect_timeout=10)
+        session = connect(self._url)
         session.execute(f"LISTEN {CHANNEL}".encode())
         return session
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from spec2prod.adapters.store.database import Database, Statements
+from spec2prod.adapters.store.database import Database, Statements, repeatable
 from spec2prod.domain.circuit import (
     USUAL,
     Circuit,
@@ -72,6 +72,7 @@ class SharedBreaker:
         if self._read(self.database).trial_by == caller:
             self._change(lambda state, _now: (True, after_parting(state, caller)))
 
+    @repeatable
     def _change(self, law: Callable[[CircuitState, float], tuple[bool, CircuitState]]) -> bool:
         """Apply a law to the row, all or nothing; return its answer."""
         with self.database.transaction() as statements:

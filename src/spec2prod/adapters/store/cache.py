@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from spec2prod.adapters.store import codec
-from spec2prod.adapters.store.database import Database, Row, Statements
+from spec2prod.adapters.store.database import Database, Row, Statements, repeatable
 from spec2prod.application.ports import Tree
 from spec2prod.domain.question import (
     FILE,
@@ -104,6 +104,7 @@ class AnswerStore:
                 return kept
         return None
 
+    @repeatable
     def keep(self, question: Question, trace: Mapping[str, str], kept: Kept, tree: Tree) -> None:
         """Keep an answer. One that was flaky once stays marked for as long as its question is the same.
 
@@ -169,6 +170,7 @@ class AnswerStore:
             last_used=None if last_used is None else float(last_used),
         )
 
+    @repeatable
     def prune(self, *, largest_bytes: float | None = None, unused_since: float | None = None) -> int:
         """Let answers go that nobody has used since then (seconds since 1970), and the least recently used above a size; return how many.
 
@@ -184,6 +186,7 @@ class AnswerStore:
             _sweep(statements)
             return before - _count(statements)
 
+    @repeatable
     def clear(self) -> int:
         """Let every answer go; return how many there were.
 

@@ -6,13 +6,16 @@ a worker that was taken for dead cannot end what another one does by now.
 
 from __future__ import annotations
 
-from spec2prod.adapters.store.database import Database, Hold
+import time
+
+from spec2prod.adapters.store.database import Database, Hold, repeatable
 from spec2prod.adapters.store.jobs import ALL, as_job, joined, lock_of, ring
 from spec2prod.domain.fleet import MOST_DEATHS, Crew, Ending, Job, unmet
 from spec2prod.errors import ExitCode, UsageError
 
 _READY = "state = 'waiting' AND waits_for = 0 AND withdrawn = 0"
 _KEPT_TIMES = 10
+_GRACE_S = 5.0  # a server that was restarted has freed every lock: the living need a moment to take theirs again
 
 
 class Claims:
@@ -24,7 +27,9 @@ class Claims:
         self._now = "extract(epoch FROM clock_timestamp())::float8" if database.shared else "(julianday('now') - 2440587.5) * 86400.0"
         self._skip, self._lock = (" FOR UPDATE SKIP LOCKED", " FOR UPDATE") if database.shared else ("", "")
         self._hold: Hold | None = None
+        self._grace_until = 0.0
 
+    @repeatable
     def claim(self, worker: Crew, most: int) -> tuple[Job, ...]:
         """Take up to `most` jobs that this worker may do, the most urgent first; nobody else gets them."""
         if most < 1 or (not self.database.shared and not self._any_ready()):
@@ -38,6 +43,7 @@ class Claims:
             rows = self.database.rows(sql, *mine, worker.id)
         return tuple(sorted(map(as_job, rows), key=lambda job: (job.turn, -job.expected_ms, job.position)))
 
+    @repeatable
     def finish(self, job: Job, ending: Ending, took_ms: float) -> bool:
         """End a job, and let go or leave out what needs it; False where it is no longer this claim's, and nothing is written."""
         with self.database.transaction():
@@ -49,6 +55,7 @@ class Claims:
             self._remember(f"job:{job.component}:{job.target}", took_ms)
         return True
 
+    @repeatable
     def give_back(self, job: Job) -> bool:
         """Put a job back that was begun: it waits again, and goes on as the same run."""
         mine = "id = ? AND worker = ? AND attempts = ? AND state = 'running'"
@@ -78,6 +85,7 @@ class Claims:
         sql = f"INSERT INTO workers {columns} VALUES (?, ?, ?, ?, 0, ?, {self._now})"
         self.database.rows(sql, worker.id, worker.host, worker.slots, joined(worker.labels), version)
 
+    @repeatable
     def dismiss(self, worker: Crew) -> None:
         """Take the worker off the list, and let its lock go; what it still ran goes back."""
         with self.database.transaction():
@@ -91,15 +99,19 @@ class Claims:
         """Hold on to the worker's lock, also after the server was away; return its claims (job, attempt), and whether it shall drain."""
         if not self.database.is_held(lock_of(worker.id)):
             self._hold = self.database.hold(lock_of(worker.id)) or self._hold
+            self._grace_until = time.monotonic() + _GRACE_S
         rows = self.database.rows("SELECT id, attempts FROM jobs WHERE worker = ? AND state = 'running'", worker.id)
         told = self.database.rows("SELECT draining FROM workers WHERE id = ?", worker.id)
         return frozenset((str(job), int(attempt or 0)) for job, attempt in rows), bool(told and told[0][0])
 
     def silent(self, but: str) -> frozenset[str]:
-        """Return the workers whose lock nobody holds, except one: they died."""
+        """Return the workers whose lock nobody holds, except one: they died. Nobody is told where the own lock was lost just now."""
+        if time.monotonic() < self._grace_until:
+            return frozenset()
         rows = self.database.rows("SELECT id FROM workers UNION SELECT worker FROM jobs WHERE state = 'running'")
         return frozenset(str(name) for (name,) in rows if name != but and not self.database.is_held(lock_of(str(name))))
 
+    @repeatable
     def bury(self, worker: str) -> tuple[str, ...]:
         """Take a dead worker's jobs back; return their components. A job of which too many workers died is given up."""
         gone = f"it was given up: {MOST_DEATHS} workers died while they ran it"
@@ -113,6 +125,7 @@ class Claims:
             ring(self.database)
         return tuple(str(component) for (component,) in taken)
 
+    @repeatable
     def take_out_withdrawn(self) -> None:
         """Let what was taken out end, and leave out what needs it."""
         sql = f"SELECT {ALL} FROM jobs WHERE state = 'waiting' AND withdrawn = 1"

@@ -18,7 +18,9 @@ from typing import Any
 from spec2prod.domain.candidate import TaskOutcome, TaskStatus, TestRequest
 from spec2prod.domain.command import Command, Completed, Mended
 from spec2prod.domain.component import Component
+from spec2prod.domain.feedback import Feedback
 from spec2prod.domain.flaky import Standing
+from spec2prod.domain.judged import Judged, JudgedTest
 from spec2prod.domain.question import Kept
 from spec2prod.domain.release import Artifact, Deployment, HealthCheck
 from spec2prod.domain.suite import CaseResult, SuiteReport
@@ -29,8 +31,8 @@ _TAG = "!"
 _KNOWN: Mapping[str, type[Any]] = {
     each.__name__: each
     for each in (
-        *(Artifact, Command, Completed, Component, Deployment, HealthCheck, Mended, TaskOutcome, TestRequest),
-        *(TaskStatus, Verdict),
+        *(Artifact, Command, Completed, Component, Deployment, Feedback, HealthCheck, Mended, TaskOutcome, TestRequest),
+        *(Judged, JudgedTest, TaskStatus, Verdict),
         *(CaseResult, Finding, Kept, Measurement, Severity, Standing, SuiteReport),
     )
 }

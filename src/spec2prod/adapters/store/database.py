@@ -6,16 +6,38 @@ PostgreSQL driver is imported when a URL names PostgreSQL.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import wraps
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from spec2prod.errors import StoreError
+from spec2prod.errors import StoreError, StoreUnreachableError
 
 type Value = str | int | float | bytes | None
 type Row = tuple[Value, ...]
+
+
+class NothingDoneError(StoreUnreachableError):
+    """The connection was lost in mid-transaction, and nothing of that was committed: it may be done again."""
+
+
+def repeatable[**P, T](whole: Callable[P, T]) -> Callable[P, T]:
+    """Do again what is one transaction and nothing else, from its beginning, where the connection was lost and nothing of it was done.
+
+    How long a server is waited for, the database decides: in the end it raises a plain `StoreUnreachableError`.
+    """
+
+    @wraps(whole)
+    def again(*args: P.args, **kwargs: P.kwargs) -> T:
+        while True:
+            try:
+                return whole(*args, **kwargs)
+            except NothingDoneError:
+                continue
+
+    return again
 
 
 class Statements(Protocol):

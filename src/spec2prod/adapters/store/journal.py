@@ -17,16 +17,18 @@ from spec2prod.adapters.store.database import Database
 from spec2prod.adapters.store.runs import StoredRun
 from spec2prod.domain.candidate import TaskOutcome, TaskStatus
 from spec2prod.domain.command import Completed, Mended
+from spec2prod.domain.judged import Judged
 from spec2prod.domain.release import Deployment
 from spec2prod.domain.run import Replayed
 from spec2prod.domain.verdict import Verdict
-from spec2prod.errors import StepClashError, StoreError, TakenOverError
+from spec2prod.errors import StepClashError, StoreError, StoreUnreachableError, TakenOverError
 
+_SHORT = 8  # characters of an ID that people read
 _RECORD = """INSERT INTO steps (run_id, name, question, value, attempt, began_at, ended_at)
-    SELECT ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM runs WHERE id = ? AND attempt = ?)
+    SELECT ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM runs WHERE id = ? AND attempt = ? AND state IN ('running', 'cancelling'))
     ON CONFLICT (run_id, name) DO NOTHING RETURNING name"""
 _INTEND = """INSERT INTO writes (run_id, path, digest, original)
-    SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM runs WHERE id = ? AND attempt = ?)
+    SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM runs WHERE id = ? AND attempt = ? AND state IN ('running', 'cancelling'))
     ON CONFLICT (run_id, path) DO UPDATE SET digest = excluded.digest RETURNING path"""
 
 
@@ -127,12 +129,19 @@ class DurableJournal:
             raise self._taken_over()
 
     async def _asked(self, sql: str, *values: str | float | None) -> list[Any] | None:
-        """Write in a thread, since a disk or a server may take its time; None where the database has failed."""
+        """Write in a thread, since a disk or a server may take its time; None where the database has failed.
+
+        Raises:
+            StoreUnreachableError: where a server was lost for good: its locks are lost with it, and somebody else may work on this run.
+        """
         database = self._database
         if database is None:
             return None
         try:
             return await asyncio.to_thread(database.rows, sql, *values)
+        except StoreUnreachableError as error:
+            step = f"when it is back: spec2prod resume {self._run.id[:_SHORT]} (what is done is kept)"
+            raise StoreUnreachableError(error.message, where=error.where, next_step=step) from error
         except StoreError as error:
             if self._database is not None:
                 self._database = None
@@ -184,6 +193,8 @@ def is_settled(value: object) -> bool:
             return is_settled(value.completed)
         case TaskOutcome():
             return value.status not in {TaskStatus.ERRORED, TaskStatus.CANCELLED} and not value.resumable
+        case Judged():
+            return value.is_whole
         case Deployment():
             return value.verdict is not Verdict.ERRORED
         case _:

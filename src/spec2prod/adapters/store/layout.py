@@ -7,7 +7,7 @@ older one is migrated by `MIGRATIONS` (pitfall 4).
 
 from __future__ import annotations
 
-LAYOUT = 1
+LAYOUT = 2
 
 TABLES = (
     # One row a run. `request` is how to start it again, `identity` what must not change between two attempts, `inputs` maps each
@@ -66,7 +66,16 @@ TABLES = (
     """CREATE TABLE IF NOT EXISTS workers (
         id TEXT PRIMARY KEY, host TEXT NOT NULL, slots INTEGER NOT NULL, labels TEXT NOT NULL, draining INTEGER NOT NULL DEFAULT 0,
         version TEXT NOT NULL, began_at DOUBLE PRECISION NOT NULL)""",
+    # One row a suspected defect of a project's component; `kind` is empty while nobody has disposed of it.
+    """CREATE TABLE IF NOT EXISTS defects (
+        project TEXT NOT NULL, id TEXT NOT NULL, component TEXT NOT NULL, body TEXT NOT NULL, run_id TEXT NOT NULL,
+        seen_at TEXT NOT NULL, noted_at DOUBLE PRECISION NOT NULL, kind TEXT NOT NULL DEFAULT '', PRIMARY KEY (project, id))""",
+    "CREATE INDEX IF NOT EXISTS defects_by_component ON defects (project, component, noted_at)",
+    # What people said about them: rows are added, and none is changed. The newest one counts while its defect has a `kind`.
+    """CREATE TABLE IF NOT EXISTS dispositions (
+        project TEXT NOT NULL, defect TEXT NOT NULL, number INTEGER NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL,
+        by_whom TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (project, defect, number))""",
 )
 
-MIGRATIONS: dict[int, tuple[str, ...]] = {}
+MIGRATIONS: dict[int, tuple[str, ...]] = {1: ()}  # layout 2 has more tables, and changes none
 """Layout → the statements that lead from it to the next one."""

@@ -1,41 +1,27 @@
-"""The database on PostgreSQL: for several machines. Everything lies in the schema `spec2prod` of the database that the URL names."""
+"""The database on PostgreSQL: for several machines. Everything lies in the schema `spec2prod` of the database that the URL names.
+
+A server that goes away in mid-run is waited for. What was asked meanwhile is asked again where nothing of it can have been committed;
+where the answer to a COMMIT was lost, the server itself is asked what became of that transaction.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import psycopg
 from psycopg import sql as composed
 
-from spec2prod.adapters.store.database import Row, Statements, Value
+from spec2prod.adapters.store.database import NothingDoneError, Row, Statements, Value, repeatable
 from spec2prod.adapters.store.layout import LAYOUT, MIGRATIONS, TABLES
-from spec2prod.errors import StoreError, StoreLayoutError
+from spec2prod.adapters.store.session import PATIENCE_S, SCHEMA, Outage, Session, SessionHold, connect, has_answered, number_of, take
+from spec2prod.errors import StoreError, StoreLayoutError, StoreUnreachableError
 
-SCHEMA = "spec2prod"
-_CONNECT_S = 10
-_PATIENCE_S = 60.0  # how long a lost server is waited for: a restart takes seconds
 _LAYOUT_LOCK = 0x5BEC2
-
-
-class SessionHold:
-    """A session's advisory lock: the server lets it go when the session ends, however it ends."""
-
-    def __init__(self, session: psycopg.Connection[Row]) -> None:
-        """Take the session that holds it."""
-        self._session = session
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it was let go, or lost with its server."""
-        return self._session.closed or self._session.broken
-
-    def release(self) -> None:
-        """Let it go."""
-        self._session.close()
+# Who is cut off in mid-transaction is ended there: else what it has locked stays locked until the server notices.
+_END_IT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_xid = (?::text::xid8)::xid"
+_COMMITTED, _UNDECIDED = "committed", "in progress"
 
 
 class PostgresDatabase:
@@ -43,22 +29,28 @@ class PostgresDatabase:
 
     shared = True
 
-    def __init__(self, url: str) -> None:
-        """Connect, and make or check the tables.
+    def __init__(self, url: str, *, patience_s: float = PATIENCE_S) -> None:
+        """Connect, and make or check the tables. A server that was there before in this process is waited for.
 
         Raises:
             StoreError: where that is not possible, or the layout is not ours.
         """
         self._url = url
         self._turn = threading.RLock()
+        self._inside = False
         self._holds: list[SessionHold] = []
-        with self._told():
-            self._connection = self._connect()
-            try:
+        self._outage = Outage(patience_s if has_answered(url) else 0.0)
+        try:
+            self._connection = self._connected()
+        except psycopg.Error as error:
+            raise self._trouble(StoreError, error) from error
+        self._outage = Outage(patience_s)
+        try:
+            with self._told():
                 self._prepare()
-            except BaseException:
-                self._connection.close()
-                raise
+        except BaseException:
+            self._connection.close()
+            raise
 
     @property
     def name(self) -> str:
@@ -66,11 +58,19 @@ class PostgresDatabase:
         known = psycopg.conninfo.conninfo_to_dict(self._url)
         return f"postgresql://{known.get('host', 'localhost')}/{known.get('dbname', '')}"
 
+    @repeatable
     def rows(self, sql: str, *values: Value) -> list[Row]:
         """Run one statement and return its rows; outside of a transaction it is one of its own."""
-        with self.transaction(), self._told():
-            return self._run(sql, values)
+        with self._turn:
+            if not self._inside and sql.startswith("SELECT"):
+                with self._told():
+                    found = self._asked(lambda: self._run(sql, values))
+                self._outage.over()
+                return found
+            with self.transaction(), self._told():
+                return self._run(sql, values)
 
+    @repeatable
     def many(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
         """Run one statement for each row of values, in one transaction and one round trip."""
         with self.transaction(), self._told(), self._connection.cursor() as cursor:
@@ -80,19 +80,28 @@ class PostgresDatabase:
     def transaction(self) -> Iterator[Statements]:
         """Do all or nothing; one that is begun inside another is part of it."""
         with self._turn:
-            if self._connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE and not self._lost:
+            if self._inside:
                 yield self
                 return
             with self._told():
-                self._begin()
+                begun = self._asked(self._begin)
+            self._inside = True
             try:
                 yield self
                 with self._told():
                     self._run("COMMIT", ())
-            except BaseException:
-                with suppress(psycopg.Error):  # a lost connection has rolled back by itself
-                    self._connection.execute("ROLLBACK")
-                raise
+            except BaseException as error:
+                if not self._connection.is_lost:
+                    with suppress(psycopg.Error):  # then it is lost now, and the server rolls back by itself
+                        self._connection.execute("ROLLBACK")
+                    raise
+                if not isinstance(error, StoreUnreachableError):
+                    raise
+                if self._is_undone(*begun):
+                    raise NothingDoneError(error.message, where=error.where, next_step=error.next_step) from error
+            finally:
+                self._inside = False
+            self._outage.over()
 
     def now(self) -> float:
         """Return the server's time."""
@@ -102,11 +111,15 @@ class PostgresDatabase:
     def hold(self, name: str) -> SessionHold | None:
         """Take a named lock, None where a living session has it."""
         with self._told():
-            session = self._connect()
-            ((taken,),) = session.execute("SELECT pg_try_advisory_lock(%s)", (_number(name),)).fetchall()
-            if not taken:
+            session = self._connected()
+            while (taken := take(session, name)) is None:
                 session.close()
-                return None
+                if not self._outage.wait():
+                    raise self._trouble(StoreUnreachableError, psycopg.OperationalError("the connection was lost"))
+                session = self._connected()
+        if not taken:
+            session.close()
+            return None
         hold = SessionHold(session)
         with self._turn:  # a worker takes and lets go for days: what is over is forgotten
             self._holds = [*(each for each in self._holds if not each.is_over), hold]
@@ -114,7 +127,7 @@ class PostgresDatabase:
 
     def is_held(self, name: str) -> bool:
         """Whether a living session holds a named lock."""
-        number = _number(name)
+        number = number_of(name)
         # Both halves of a lock's number are unsigned in the view.
         high, low = (number >> 32) & 0xFFFFFFFF, number & 0xFFFFFFFF
         # The view tells of every database of the server; of which one a lock is, its own column tells.
@@ -132,35 +145,58 @@ class PostgresDatabase:
         with self._turn:
             self._connection.close()
 
-    @property
-    def _lost(self) -> bool:
-        return self._connection.closed or self._connection.broken
-
-    def _connect(self) -> psycopg.Connection[Row]:
-        return psycopg.connect(
-            self._url,
-            autocommit=True,
-            connect_timeout=_CONNECT_S,
-            options=f"-c search_path={SCHEMA}",
-            keepalives_idle=5,
-            tcp_user_timeout=20_000,
-        )
-
-    def _begin(self) -> None:
-        """Begin a transaction; where the connection was lost, wait for the server a while."""
-        deadline = time.monotonic() + _PATIENCE_S
+    def _connected(self) -> Session:
+        """Connect; a server that is away is waited for while patience lasts."""
         while True:
             try:
-                if self._lost:
-                    self._connection = self._connect()
-                self._connection.execute("BEGIN")
+                return connect(self._url)
             except psycopg.OperationalError:
-                if time.monotonic() > deadline:
+                if not self._outage.wait():
                     raise
-                self._connection.close()
-                time.sleep(0.2)
-            else:
-                return
+
+    def _asked[T](self, ask: Callable[[], T]) -> T:
+        """Ask what changes nothing, again where the connection was lost."""
+        while True:
+            if self._connection.is_lost:
+                self._connection = self._connected()
+            try:
+                return ask()
+            except psycopg.Error:
+                if not (self._connection.is_lost and self._outage.wait()):
+                    raise
+
+    def _begin(self) -> tuple[str, str]:
+        """Begin a transaction; return the server's own name of it, and since when the server lives."""
+        cursor = self._connection.execute("BEGIN; SELECT pg_current_xact_id()::text, pg_postmaster_start_time()::text")
+        cursor.nextset()
+        ((name, life),) = cursor.fetchall()
+        return str(name), str(life)
+
+    def _is_undone(self, name: str, life: str) -> bool:
+        """Whether nothing came of a transaction whose connection was lost: the server says so, once it has decided.
+
+        Raises:
+            StoreUnreachableError: where the server does not come back, or cannot know: after a crash it may have given the name anew.
+        """
+        with self._told():
+            fate, now = self._asked(lambda: self._fate(name))
+            while fate == _UNDECIDED and self._outage.wait():
+                self._asked(lambda: self._run(_END_IT, (name,)))
+                fate, now = self._asked(lambda: self._fate(name))
+        if fate == _UNDECIDED or (fate == _COMMITTED and now != life):
+            message = f"the database {self.name} was lost, and it is not known whether it kept what was written last"
+            raise StoreUnreachableError(message, where="SPEC2PROD_DATABASE_URL", next_step="see that the server runs")
+        if fate != _COMMITTED and not self._outage.wait():
+            message = f"the database {self.name} was lost again and again"
+            raise StoreUnreachableError(message, where="SPEC2PROD_DATABASE_URL", next_step="see that the server runs")
+        return fate != _COMMITTED
+
+    def _fate(self, name: str) -> tuple[str, str]:
+        try:
+            ((fate, life),) = self._run("SELECT pg_xact_status(?::text::xid8), pg_postmaster_start_time()::text", (name,))
+        except psycopg.errors.InvalidParameterValue:  # it comes from before a crash, and is not known any more
+            return "aborted", ""
+        return str(fate), str(life)
 
     def _run(self, sql: str, values: Sequence[Value]) -> list[Row]:
         cursor = self._connection.execute(_placed(sql), values)
@@ -193,16 +229,13 @@ class PostgresDatabase:
         try:
             yield
         except psycopg.Error as error:
-            step = "check the URL, that the server runs, and the role's grants (docs/how-to/run-a-fleet.md)"
-            raise StoreError(
-                f"the database cannot be used ({str(error).strip()})", where="SPEC2PROD_DATABASE_URL", next_step=step
-            ) from error
+            raise self._trouble(StoreUnreachableError if self._connection.is_lost else StoreError, error) from error
+
+    def _trouble(self, kind: type[StoreError], error: psycopg.Error) -> StoreError:
+        step = "check the URL, that the server runs, and the role's grants (docs/how-to/run-a-fleet.md)"
+        return kind(f"the database {self.name} cannot be used ({str(error).strip()})", where="SPEC2PROD_DATABASE_URL", next_step=step)
 
 
 def _placed(sql: str) -> bytes:
     """Return the statement with the driver's placeholders; no text of ours holds a question mark or a percent sign otherwise."""
     return sql.replace("?", "%s").encode()
-
-
-def _number(name: str) -> int:
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)

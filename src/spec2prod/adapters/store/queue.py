@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from spec2prod.adapters.store.database import Database, Row
+from spec2prod.adapters.store.database import Database, Row, repeatable
 from spec2prod.adapters.store.jobs import ALL, SUBMITTED, as_job, as_row, crew_of, label_rows, lock_of, parts, ring
 from spec2prod.domain.fleet import Crew, Job, JobState, turn_of
 from spec2prod.domain.schedule import Priority
@@ -20,6 +20,7 @@ class Queue:
         """Take the database."""
         self.database = database
 
+    @repeatable
     def submit(self, jobs: Sequence[Job], needs: Mapping[str, Collection[str]]) -> tuple[str, ...]:
         """Put jobs in; `needs` maps a job's ID to those of the jobs it needs. Return their IDs, in order.
 
@@ -84,6 +85,7 @@ class Queue:
         rows = self.database.rows("SELECT name, avg(ms) FROM durations WHERE name >= 'job:' AND name < 'job;' GROUP BY name")
         return {str(name): float(ms or 0) for name, ms in rows}
 
+    @repeatable
     def put_before(self, job: Job, other: Job) -> None:
         """Let a waiting job go right before another one that waits; it takes over that one's turn.
 

@@ -6,18 +6,21 @@ import json
 import os
 import socket
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
 
-from spec2prod.adapters.store.database import Database, Row
+from spec2prod.adapters.store.database import Database, Row, repeatable
 from spec2prod.errors import RunNotFoundError, TakenOverError
 
 _COLUMNS = (
     "id, component, target, mode, request, identity, inputs, state, attempt, secret, version, root, lock_name, host, pid, "
     "began_at, changed_at, exit_code, conclusion"
 )
+# What a list tells: those who only look may not read the rest (docs/how-to/run-a-fleet.md).
+_LISTED = ", ".join({"request": "'{}'", "inputs": "'{}'", "secret": "''"}.get(name, name) for name in _COLUMNS.split(", "))
+_TICK_S = 0.001
 _SHOWN = 8  # characters of an ID that people read
 
 
@@ -80,10 +83,12 @@ class Runs:
         """Take the database."""
         self._database = database
 
+    @repeatable
     def begin(self, run: StoredRun) -> StoredRun:
         """Note a run that begins; what an earlier holder of its lock left open has died, and is interrupted."""
         with self._database.transaction():
             self._bury(run.lock_name, run.id)
+            run = replace(run, began_at=self._after_all_others(run))
             values = (run.id, run.component, run.target, run.mode, json.dumps(run.request), run.identity, json.dumps(run.inputs))
             whose = (run.secret, run.version, run.root, run.lock_name, run.host, run.pid, run.began_at, run.changed_at)
             marks = ", ".join("?" * 19)
@@ -93,6 +98,7 @@ class Runs:
             )
         return run
 
+    @repeatable
     def take_up(self, run: StoredRun) -> StoredRun:
         """Make this process the one that works on a run: whoever did before can record nothing more.
 
@@ -136,8 +142,9 @@ class Runs:
         return rows[0] if rows else None
 
     def all(self, *, limit: int = 50) -> list[StoredRun]:
-        """Return the runs, the newest first."""
-        return self._rows("ORDER BY began_at DESC LIMIT ?", limit)
+        """Return the runs, the newest first, without request, inputs and secret: who looks at a list need not be able to read them."""
+        rows = self._database.rows(f"SELECT {_LISTED} FROM runs ORDER BY began_at DESC LIMIT ?", limit)  # noqa: S608 - the columns are ours
+        return [_run(row) for row in rows]
 
     def find(self, prefix: str) -> StoredRun:
         """Return the run whose ID begins so.
@@ -191,6 +198,11 @@ class Runs:
             "UPDATE runs SET state = CASE state WHEN ? THEN ? ELSE ? END WHERE lock_name = ? AND id <> ? AND state IN (?, ?)",
             *(State.CANCELLING, State.CANCELLED, State.INTERRUPTED, lock_name, own, State.RUNNING, State.CANCELLING),
         )
+
+    def _after_all_others(self, run: StoredRun) -> float:
+        """Return when a run began, and later than any other of its component: else a clock that was set back would hide it."""
+        ((newest,),) = self._database.rows("SELECT max(began_at) FROM runs WHERE lock_name = ?", run.lock_name)
+        return run.began_at if newest is None else max(run.began_at, float(newest) + _TICK_S)
 
     def _rows(self, where: str, *values: str | int) -> list[StoredRun]:
         return [_run(row) for row in self._database.rows(f"SELECT {_COLUMNS} FROM runs {where}", *values)]  # noqa: S608 - as above

@@ -160,7 +160,7 @@ class SqliteDatabase:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            step = "free some disk space, or move it away: it is a cache and a journal, and is made anew"
+            step = "free some disk space, or move it away: it is made anew, without the suspected defects that it holds"
             raise StoreError(f"the database cannot be used ({error})", where=self.name, next_step=step) from error
 
 

@@ -7,6 +7,7 @@ import importlib.util
 import os
 import random
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -110,6 +111,17 @@ def set_path(root: str, import_root: str) -> None:
     sys.path[:] = [*first, *(each for each in sys.path if each not in first and os.path.abspath(each or os.curdir) != here)]
 
 
+def forget_foreign(modules: Iterable[str], import_root: str) -> None:
+    """Forget what pytest has imported by the component's name from elsewhere, its own dependencies: tests mean the project's own."""
+    root = os.path.realpath(import_root)
+    tops = {os.path.relpath(path, root).split(os.sep)[0] for path in modules if path.startswith(os.path.join(root, ""))}
+    for top in {each.removesuffix(".py") for each in tops}:
+        file = getattr(sys.modules.get(top), "__file__", None)
+        if file and not os.path.realpath(file).startswith(os.path.join(root, "")):
+            for name in [each for each in sys.modules if each == top or each.startswith(top + ".")]:
+                del sys.modules[name]
+
+
 def reseed(seed: int) -> None:
     """Give a forked process random numbers of its own, the same ones in each run."""
     random.seed(seed)
@@ -123,7 +135,8 @@ def settle() -> None:
     hypothesis = sys.modules.get("hypothesis")
     if hypothesis is not None:
         # a busy machine is no failure of a test, and its database is a file in the project
-        hypothesis.settings.register_profile("spec2prod-judge", hypothesis.settings.default, deadline=None, database=None)
+        phases = [each for each in hypothesis.Phase if each.name in {"explicit", "reuse", "generate"}]  # nobody reads the smallest example
+        hypothesis.settings.register_profile("spec2prod-judge", hypothesis.settings.default, deadline=None, database=None, phases=phases)
         hypothesis.settings.load_profile("spec2prod-judge")
     gc.collect()
     gc.freeze()

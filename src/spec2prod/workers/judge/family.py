@@ -71,6 +71,16 @@ def cpu_seconds(pid: int) -> float:
     return 0.0
 
 
+def waited_seconds(pid: int) -> float:
+    """Return how long a process, with all its threads, was ready to run and had no processor; 0 where it is not known."""
+    total = 0
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError):
+                total = max(total, int(Path(f"/proc/{pid}/task/{task}/schedstat").read_text(encoding="ascii").split()[1]))
+    return total / 1e9
+
+
 def children(pid: int) -> list[int]:
     """Return the numbers of a process's children (Linux); our own zombies among them."""
     found: list[int] = []

@@ -12,9 +12,10 @@ import shutil
 import socket
 import sys
 import time
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from . import family, frames
+from . import clock, family, frames
 from .mutating import Module
 from .wire import Channel
 
@@ -38,7 +39,7 @@ def serve(channel: Channel, setting: dict[str, Any], modules: dict[str, Module],
     from .swapping import change_source  # noqa: PLC0415 - as above
     from .watching import State, Watch  # noqa: PLC0415 - as above
 
-    settle_in(setting)
+    settle_in(setting, modules)
     preloaded = sorted(modules[os.path.realpath(each.__file__ or "")].file for each in imported(modules))
     if setting["mutant"]:
         change_source(*found(modules, setting["mutant"]))
@@ -63,6 +64,7 @@ def serve(channel: Channel, setting: dict[str, Any], modules: dict[str, Module],
     cases = [
         {"id": node, "function": collecting.function_of(node), "line": item.location[1] or 0} for node, item in collected.items.items()
     ]
+    told["shared"] = [] if is_alone or setting["mutant"] else runner.shared()
     told.update(tests=cases, errors=collected.harness.collect_errors, too_many=collected.too_many, seconds=time.perf_counter() - begun)
     channel.send({"kind": "collected", **told})
     if descriptor is not None:
@@ -79,7 +81,7 @@ def serve(channel: Channel, setting: dict[str, Any], modules: dict[str, Module],
         fork(channel, setting, runner, *asked)
 
 
-def settle_in(setting: dict[str, Any]) -> None:
+def settle_in(setting: dict[str, Any], modules: Iterable[str]) -> None:
     """Make this lane's own folders, and stand in the project with the right path and environment."""
     from . import collecting  # noqa: PLC0415 - it imports pytest
 
@@ -92,8 +94,11 @@ def settle_in(setting: dict[str, Any]) -> None:
     import tempfile  # noqa: PLC0415 - its folder was chosen before
 
     tempfile.tempdir = None
+    if setting.get("clock_s") is not None:
+        clock.Clock(setting["clock_s"]).install()
     os.chdir(setting["root"])
     collecting.set_path(setting["root"], setting["import_root"])
+    collecting.forget_foreign(modules, os.path.join(setting["root"], setting["import_root"]))
 
 
 def fork(channel: Channel, setting: dict[str, Any], runner: Any, job: dict[str, Any], descriptor: int) -> None:  # noqa: ANN401 - its class imports pytest

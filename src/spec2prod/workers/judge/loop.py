@@ -163,6 +163,7 @@ class Judge:
             "files": self.files[key[0]],
             "mutant": key[1],
             "environment": self.request.get("environment", {}),
+            "clock_s": self.request.get("clock_s"),
             "memory_mb": limits.memory_mb,
             "file_mb": limits.file_mb,
             "cpu_s": int(limits.test_s * 50) + 60,
@@ -286,10 +287,12 @@ class Judge:
         index = frame["test"]
         if frame["kind"] == "begun":
             job.current = max(job.current, index)
-            lane.limit_s = self.limits.for_mutant(self.clean_s.get(job.tests[index], 0.0)) if job.named else self.limits.test_s
+            lane.limit_s = self.limits.for_mutant(self.clean_s.get(job.tests[index], 0.0)) if job.named_at(index) else self.limits.test_s
             lane.deadline = time.monotonic() + lane.limit_s
         elif frame["kind"] == "unswappable":
-            job.unswappable = frame["reason"]
+            job.unswappable[job.named_at(index)] = frame["reason"]
+        elif frame["kind"] == "doubtful":
+            job.doubtful = frame["reason"]
         elif index not in job.done:
             job.done[index] = frame
 
@@ -311,8 +314,10 @@ class Judge:
             self._keep_bounds(lane)
 
     def _is_waiting(self, lane: Lane, late: float) -> bool:
-        """Whether a late test has hardly had the processor: the machine is busy, or it sleeps."""
+        """Whether a late test only waits for the processor: the machine is busy. On a mutant it may also sleep."""
         pid = lane.child or lane.pid
+        if late < min(family.waited_seconds(pid), lane.limit_s * EXTENSION):
+            return True
         return bool(lane.job and lane.job.named) and late < lane.limit_s * EXTENSION and family.cpu_seconds(pid) < lane.limit_s / 2
 
     def _keep_bounds(self, lane: Lane) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from .loop import Judge
 from .work import Job, Key
 
 TOGETHER = "(together)"
+CHAINS = 2  # a lane: more would balance better, and fork more often
+SHORTEST = 8  # links of a chain
 
 
 class Measurement(Judge):
@@ -23,12 +26,16 @@ class Measurement(Judge):
         self._group_of: dict[str, str] = {}
         self._clean: set[str] = set(self.files)
         self._passed: dict[str, dict[str, Any]] = {}
+        self._failing: dict[str, dict[str, Any]] = {}
         self._import_lines: dict[str, dict[str, set[int]]] = {}
         self._preloaded: set[str] = set()
         self._isolated: set[str] = set()
         self._troubled: set[str] = set()
         self._settled: set[str] = set()
         self._cold: dict[str, str] = {}
+        self._shared: dict[str, set[str]] = {}
+        self._linked: dict[Key, list[tuple[str, str]]] = {}
+        self._seen: set[str] = set()
 
     def advance(self) -> bool:
         """Go to the next phase."""
@@ -54,14 +61,14 @@ class Measurement(Judge):
         """Run what passed alone once more, one after the other and with all code compiled anew: it must pass still."""
         self._phase = "control"
         joined = self._known.get((TOGETHER, ""), set())
-        for test in self._passed:
+        for test in [*self._passed, *self._failing]:
             if test in joined:
                 self._group_of[test] = TOGETHER
-        for group, tests in self._by_group(list(self._passed)).items():
-            self.queue.append(Job(key=(group, ""), kind="control", tests=tests, mutant="control", stop=True))
+        for group, tests in self._by_group(self._in_order(self._passed)).items():
+            self.queue.append(Job(key=(group, ""), kind="control", tests=tests, mutant="control"))
 
     def _mutants(self) -> None:
-        self._phase = "mutants"
+        self._phase = "planning"
         for module in self.modules.values():
             for mutant in module.mutants:
                 tests, is_cold = self._covering(module.file, mutant)
@@ -70,6 +77,16 @@ class Measurement(Judge):
                     self.tell({"event": "unjudged", "mutant": mutant.id, "reason": reason})
                     continue
                 self._enqueue(mutant.id, tests, cold=is_cold)
+                for test in (
+                    []
+                    if is_cold
+                    else [each for each, told in self._failing.items() if mutant.statement in told["lines"].get(module.file, ())]
+                ):
+                    self.queue.append(Job(key=(self._group_of[test], ""), kind="repair", tests=[test], mutant=mutant.id))
+        for key, links in self._linked.items():
+            self._put_chains(Job(key=key, kind="mutant", tests=[], stop=self._stops), links)
+        self._linked.clear()
+        self._phase = "mutants"
 
     def _out_of_reach(self, file: str) -> str:
         """Say why a changed module cannot be imported; empty where it can."""
@@ -90,16 +107,39 @@ class Measurement(Judge):
         return lines
 
     def _enqueue(self, mutant: str, tests: list[str], *, cold: bool) -> None:
-        usable = sorted((test for test in tests if test not in self._troubled), key=lambda test: (self.clean_s[test], test))
+        usable = self._in_order(test for test in tests if test not in self._troubled)
         if cold:
             self._cold[mutant] = mutant
-        stops = self.request.get("mutate") == "score"  # the matrix goes on after a failure, as pytest does
         for group, members in self._by_group(usable).items():
             key = (group, mutant if cold else "")
-            joint = [test for test in members if test not in self._isolated]
+            shared = self._shared.get(group, set()) - self._isolated - self._seen if not cold and self._phase == "planning" else set()
+            self._linked.setdefault(key, []).extend((test, mutant) for test in members if test in shared)
+            joint = [test for test in members if test not in self._isolated and test not in shared]
             batches = [joint] if joint else []
             for batch in [*batches, *([test] for test in members if test in self._isolated)]:
-                self.queue.append(Job(key=key, kind="mutant", tests=batch, mutant=None if cold else mutant, stop=stops))
+                self.queue.append(Job(key=key, kind="mutant", tests=batch, mutant=None if cold else mutant, stop=self._stops))
+
+    def _in_order(self, tests: Iterable[str]) -> list[str]:
+        """Return the quick ones first; the control keeps to it too, so that it meets whoever spoils things for the next."""
+        return sorted(tests, key=lambda test: (self.clean_s[test], test))
+
+    def _put_chains(self, job: Job, links: list[tuple[str, str]]) -> None:
+        """Divide tests and their mutants among the lanes; a mutant's tests stay together."""
+        size = max(SHORTEST, -(-len(links) // (CHAINS * self.limits.lanes)))
+        start = 0
+        while start < len(links):
+            end = min(start + size, len(links))
+            while end < len(links) and links[end][1] and links[end][1] == links[end - 1][1]:
+                end += 1
+            fresh = job.again([])
+            fresh.tests, fresh.chain = [test for test, _ in links[start:end]], [mutant for _, mutant in links[start:end]]
+            self.queue.append(fresh)
+            start = end
+
+    @property
+    def _stops(self) -> bool:
+        """Whether one kill is enough; the matrix goes on after a failure, as pytest does."""
+        return bool(self.request.get("mutate") == "score")
 
     def _by_group(self, tests: list[str]) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
@@ -119,6 +159,7 @@ class Measurement(Judge):
                 self._end_lane(lane)
         if mutant or key in self._known:
             return
+        self._shared[group] = set(told["shared"])
         self._known[key] = known
         self._preloaded.update(told["preloaded"])
         self._import_lines[group] = {file: set(lines) for file, lines in told["import_lines"].items()}
@@ -126,10 +167,13 @@ class Measurement(Judge):
             return
         if told["evidence"] or told["errors"]:
             self._clean.discard(group)
-        names = ("tests", "errors", "evidence", "too_many", "threads", "import_lines", "seconds")
+        names = ("tests", "shared", "errors", "evidence", "too_many", "threads", "import_lines", "seconds")
         self.tell({"event": "collected", "group": group, **{name: told[name] for name in names}})
-        for test in told["tests"]:
-            self._group_of[test["id"]] = group
+        shared = self._shared[group] if group in self._trusted else set()
+        self._group_of.update(dict.fromkeys(known, group))
+        links = [(test["id"], "") for test in told["tests"] if test["id"] in shared]
+        self._put_chains(Job(key=key, kind="test", tests=[], cover=True), links)
+        for test in [each for each in told["tests"] if each["id"] not in shared]:
             self.queue.append(Job(key=key, kind="test", tests=[test["id"]], cover=True, watch=group not in self._trusted))
 
     def on_refused(self, key: Key, reason: str) -> None:
@@ -149,18 +193,38 @@ class Measurement(Judge):
 
     def on_ended(self, job: Job) -> None:
         """Tell what each test did, and plan again what was not reached."""
-        if job.unswappable:
-            self._enqueue(job.named, job.tests, cold=True)
+        for mutant in job.unswappable if job.kind != "repair" else ():
+            tests = [test for index, test in enumerate(job.tests) if job.named_at(index) == mutant]
+            self._enqueue(mutant, tests, cold=True)
+        if job.doubtful:
+            self._apart(job)
             return
         for index, test in enumerate(job.tests):
-            if index in job.done or index == job.current:
-                self._take(job, test, job.done.get(index) or self._unfinished(job))
-        rest = job.rest()
-        is_settled = job.named in self._settled or (job.verdict == "timeout" and job.named)
-        if rest and is_settled:
-            self._skip(job.named, rest)
-        elif rest and job.current < 0 and not job.done:
-            self._not_begun(job, rest, f"its process ended before it began (exit {job.exit}{', ' + job.verdict if job.verdict else ''})")
+            if index in job.done or (index == job.current and job.named_at(index) not in job.unswappable):
+                self._take(job, index, test, job.done.get(index) or self._unfinished(job))
+        rest = [index for index in job.rest() if job.named_at(index) not in job.unswappable]
+        self._go_on(job, rest)
+
+    def _apart(self, job: Job) -> None:
+        """Run each mutant of a chain in a process of its own: something was left behind that was not seen."""
+        for mutant in dict.fromkeys(job.chain or ()):
+            if mutant not in job.unswappable:
+                self._enqueue(mutant, [test for index, test in enumerate(job.tests) if job.named_at(index) == mutant], cold=False)
+
+    def _go_on(self, job: Job, rest: list[int]) -> None:
+        """Plan what was not begun; what a settled mutant left is skipped."""
+        settled = self._settled | ({job.named} if job.verdict == "timeout" else set()) - {""}
+        for index in range(len(job.tests)):
+            mutant = job.named_at(index)
+            if mutant in settled and index not in job.done and index != job.current:
+                self._skip(mutant, [job.tests[index]])
+        rest = [index for index in rest if job.named_at(index) not in settled]
+        if rest and job.current < 0 and not job.done:
+            self._not_begun(
+                job,
+                [job.tests[index] for index in rest],
+                f"its process ended before it began (exit {job.exit}{', ' + job.verdict if job.verdict else ''})",
+            )
         elif rest:
             self.queue.insert(0, job.again(rest))
 
@@ -191,21 +255,28 @@ class Measurement(Judge):
             "arcs": {},
         }
 
-    def _take(self, job: Job, test: str, answer: dict[str, Any]) -> None:
+    def _take(self, job: Job, index: int, test: str, answer: dict[str, Any]) -> None:
         if job.kind == "test":
             self._take_test(job, test, answer)
         elif job.kind == "control":
             self._take_control(job, test, answer)
+        elif job.kind == "repair":
+            if answer["outcome"] == "passed":
+                self.tell({"event": "repair", "mutant": job.named, "test": test})
         else:
-            self._take_kill(job, test, answer)
+            self._take_kill(job.named_at(index), test, answer)
 
     def _take_test(self, job: Job, test: str, answer: dict[str, Any]) -> None:
+        if answer["evidence"]:
+            self._seen.add(test)
         evidence = [*answer["evidence"], *({"kind": "leaked_process", "detail": name} for name in job.left)]
         if job.receiver is not None and job.receiver.forged:
             evidence.append({"kind": "forged", "detail": f"{job.receiver.forged} message(s) without the test's nonce"})
         if answer["outcome"] == "passed":
             self._passed[test] = answer
             self.clean_s[test] = answer["seconds"]
+        elif answer["outcome"] == "failed" and answer["how"] == "assertion" and self._group_of[test] not in self._trusted:
+            self._failing[test] = answer
         names = ("outcome", "how", "exception", "message", "seconds", "lines", "arcs", "properties")
         self.tell({"event": "test", "test": test, **{name: answer.get(name) for name in names}, "evidence": evidence})
 
@@ -215,25 +286,25 @@ class Measurement(Judge):
             return
         if len(job.tests) > 1:
             self._isolated.add(test)
-            self.queue.append(job.again([test]))
+            self.queue.append(job.again([job.tests.index(test)]))
             return
         self._troubled.add(test)
         reason = f"it passed at first, and {answer['outcome']} when it was run again with nothing changed: {answer['message'][-300:]}"
         self.tell({"event": "trouble", "test": test, "mutant": "", "reason": reason})
 
-    def _take_kill(self, job: Job, test: str, answer: dict[str, Any]) -> None:
+    def _take_kill(self, mutant: str, test: str, answer: dict[str, Any]) -> None:
         outcome = "survived"
         if answer["outcome"] == "timeout":
             outcome = "timeout"
         elif answer["outcome"] not in {"passed", "skipped", "xfailed"}:
             outcome = "assertion" if answer["how"] == "assertion" else "crash"
         told = {"outcome": outcome, "exception": answer["exception"], "message": answer["message"][-500:]}
-        self.tell({"event": "kill", "mutant": job.named, "test": test, **told})
+        self.tell({"event": "kill", "mutant": mutant, "test": test, **told})
         if outcome == "assertion" and self.request.get("mutate") == "score":
-            self._settled.add(job.named)
-            others = [each for each in self.queue if each.named == job.named]
-            self.queue = [each for each in self.queue if each.named != job.named]
-            self._skip(job.named, [each for other in others for each in other.tests])
+            self._settled.add(mutant)
+            others = [each for each in self.queue if each.chain is None and each.named == mutant]
+            self.queue = [each for each in self.queue if each not in others]
+            self._skip(mutant, [each for other in others for each in other.tests])
 
     def _skip(self, mutant: str, tests: list[str]) -> None:
         for test in tests:

@@ -46,7 +46,15 @@ class Module:
         self._untouched = {number for number, line in enumerate(lines, start=1) if any(word in line for word in UNTOUCHED)}
         self._count: dict[str, int] = {}
         self._skeletons: dict[int, list[Any]] = {}
+        self._parts: dict[tuple[int, str], CodeType] = {}  # compiled once, before any fork
         self.mutants = [each for each in self._found() if not self._is_equal(each)] if mutable else []
+
+    def part(self, top: int, mutant: Mutant | None = None) -> CodeType:
+        """Return one statement of the module compiled, changed or not."""
+        key = (top, mutant.id if mutant else "")
+        if key not in self._parts:
+            self._parts[key] = part(self.tree, top, self.path, mutant)
+        return self._parts[key]
 
     def _found(self) -> Iterator[Mutant]:
         for top, node in enumerate(self.tree.body):
@@ -97,12 +105,15 @@ class Module:
     def _is_equal(self, mutant: Mutant) -> bool:
         """Whether the changed statement compiles to the same code, or not at all."""
         try:
-            new = part(self.tree, mutant.top, self.path, mutant)
+            new = self.part(mutant.top, mutant)
         except (SyntaxError, ValueError, TypeError):
             return True
         if mutant.top not in self._skeletons:
-            self._skeletons[mutant.top] = skeleton(part(self.tree, mutant.top, self.path, None))
-        return self._skeletons[mutant.top] == skeleton(new)
+            self._skeletons[mutant.top] = skeleton(self.part(mutant.top))
+        is_equal = self._skeletons[mutant.top] == skeleton(new)
+        if is_equal or not mutant.owner:
+            del self._parts[mutant.top, mutant.id]
+        return is_equal
 
 
 def skeleton(code: CodeType) -> list[Any]:

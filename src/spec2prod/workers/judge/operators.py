@@ -34,6 +34,8 @@ CALLED = {
     "split": "rsplit", "ljust": "rjust",
 }  # fmt: skip
 CALLED.update({new: old for old, new in list(CALLED.items())})
+DROPPED = {"strip", "lstrip", "rstrip", "lower", "upper", "casefold", "title", "capitalize", "swapcase", "expandtabs"}
+REPLACED = {"sorted": "list", "reversed": "list", "abs": "", "round": "", "sum": "len", "set": "list", "frozenset": "list"}
 TALKING = {"print", "debug", "info", "warning", "warn", "error", "exception", "critical", "log"}
 TALKERS = {"logging", "logger", "log", "LOG", "LOGGER", "_log", "_logger", "_LOG", "_LOGGER", "warnings"}
 KEPT_DECORATORS = {
@@ -134,11 +136,29 @@ def arguments(node: ast.Call) -> Iterator[Change]:
         swapped = [node.args[1], node.args[0], *node.args[2:]]
         words = f"the arguments `{text(first_two[0])}` and `{text(first_two[1])}` are swapped"
         yield "arguments", words, "args", None, swapped
+    yield from dropped(node)
     new = CALLED.get(name_of(node))
     if new:
         called = copy.copy(node.func)
         setattr(called, "attr" if isinstance(called, ast.Attribute) else "id", new)
         yield "call", becomes(name_of(node), new), "func", None, called
+
+
+def dropped(node: ast.Call) -> Iterator[Change]:
+    """Leave out a call that gives back a changed copy; what comes in its place is of the same kind."""
+    called = node.func
+    if (
+        isinstance(called, ast.Attribute)
+        and called.attr in DROPPED
+        and isinstance(called.value, (ast.Name, ast.Attribute, ast.Call, ast.Subscript))
+    ):
+        yield "call", f"`.{called.attr}({'…' if node.args else ''})` is left out", "", None, called.value
+    elif isinstance(called, ast.Name) and called.id in REPLACED and node.args and not isinstance(node.args[0], ast.Starred):
+        other, first = REPLACED[called.id], node.args[0]
+        new = ast.Call(func=ast.Name(id=other, ctx=ast.Load()), args=[first], keywords=[]) if other else first
+        if isinstance(first, ast.GeneratorExp) and other == "len":
+            return  # a generator has no length: it would only crash
+        yield "call", becomes(called.id, other) if other else f"`{called.id}(…)` is left out", "", None, new
 
 
 def returned(node: ast.Return | ast.Yield) -> Iterator[Change]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from types import ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from .collecting import Collected
+from .collecting import Collected, reseed
 from .frames import Send
 from .lines import Lines
 from .mutating import Module
 from .mutation import Mutant
+from .stillness import Stillness
 from .swapping import caches, living, swap
 from .watching import State, Watch, watched_setter
 
@@ -21,6 +22,9 @@ COUNTED_PYTEST = ("runner", "python", "outcomes", "reports", "raises", "python_a
 
 class Unswappable(Exception):  # noqa: N818 - an answer, not an error
     """The mutant does not fit the functions that live here; changed source will."""
+
+
+UNSWAPPABLE = (Unswappable, ValueError, SyntaxError, TypeError)
 
 
 class Runner:
@@ -37,12 +41,21 @@ class Runner:
         if not bare:
             self._watch_attributes()
         self._state = None if bare else State(self.component, self.judging)
+        self._still = None if bare or hypothesis_lives() else Stillness(watch.root, self._caches)
+        self._swapped: list[tuple[FunctionType, CodeType]] = []
+
+    def shared(self) -> list[str]:
+        """Return the items that may follow one another in one process, as long as nothing is left behind."""
+        return [node for node, item in self.collected.items.items() if self._still is not None and self._still.shares(item)]
 
     def run(self, job: dict[str, Any], send: Send) -> None:
         """Run the job's tests; end after the first that did not pass where the job says so."""
+        if job.get("chain") is not None:
+            self._chain(job, send)
+            return
         try:
             self.put(job["mutant"])
-        except (Unswappable, ValueError, SyntaxError, TypeError) as error:
+        except UNSWAPPABLE as error:
             send(0, "unswappable", {"reason": str(error)})
             return
         for index, node in enumerate(job["tests"]):
@@ -52,15 +65,71 @@ class Runner:
             if job["stop"] and answer["outcome"] != "passed":
                 return
 
+    def _chain(self, job: dict[str, Any], send: Send) -> None:
+        """Run tests on one mutant after the other, each put back before the next; end where anything is left behind."""
+        seed, chain = job["seed"], [*job["chain"], None]
+        now, dropped = "", ""
+        for index, node in enumerate(job["tests"]):
+            mutant = chain[index]
+            if mutant == dropped and mutant:
+                continue
+            if mutant != now or not mutant:
+                now = mutant
+                reseed(seed)
+                try:
+                    self.put(mutant)
+                except UNSWAPPABLE as error:
+                    send(index, "unswappable", {"reason": str(error)})
+                    dropped = mutant
+                    continue
+            is_last = chain[index + 1] != mutant or not mutant
+            send(index, "begun", {})
+            answer = self._one(node, None if is_last else job["tests"][index + 1], cover=job["cover"], watch=False)
+            send(index, "result", answer)
+            if job["stop"] and answer["how"] == "assertion":
+                dropped, is_last = mutant, True
+                self._tear_down()
+            if is_last:
+                self._put_back()
+                if self._still is None or not self._still.holds():
+                    return
+        if not job["cover"]:
+            self._look_back(job["tests"], send)
+
+    def _look_back(self, tests: list[str], send: Send) -> None:
+        """Run the chain's tests once more on the component as it is: where one fails, what came before it proves nothing."""
+        for node in dict.fromkeys(tests):
+            answer = self._one(node, None, cover=False, watch=False)
+            if answer["outcome"] != "passed":
+                send(
+                    len(tests) - 1,
+                    "doubtful",
+                    {"reason": f"{node} {answer['outcome']} after the mutants were put back: {answer['message']}"},
+                )
+                return
+
+    def _tear_down(self) -> None:
+        """End the fixtures that a next test would have used."""
+        self.collected.session._setupstate.teardown_exact(None)  # noqa: SLF001 - there is no public way
+
+    def _put_back(self) -> None:
+        """Give the functions their own code again."""
+        for function, code in self._swapped:
+            function.__code__ = code
+        self._swapped.clear()
+        for each in self._caches:
+            each.cache_clear()
+
     def put(self, name: str | None) -> None:
         """Put a mutant into the living functions; `control` puts in what is there already, compiled anew."""
         if name == "control":
             for module in self.modules.values():
                 for top in range(len(module.tree.body)):
-                    swap(module, None, self._functions.get(module.path, []), top)
+                    swap(module, None, self._functions.get(module.path, []), top, anew=True)
         elif name:
             module, mutant = found(self.modules, name)
-            if not swap(module, mutant, self._functions.get(module.path, []), mutant.top):
+            self._swapped = swap(module, mutant, self._functions.get(module.path, []), mutant.top)
+            if not self._swapped:
                 raise Unswappable("no function of it lives")
             for each in self._caches:
                 each.cache_clear()
@@ -148,6 +217,11 @@ class Runner:
                 return entered(self)
 
             mock._patch.__enter__ = enter  # noqa: SLF001 - as above
+
+
+def hypothesis_lives() -> bool:
+    """Whether hypothesis was imported: what it learns from one test it uses in the next."""
+    return "hypothesis" in sys.modules
 
 
 def lines_of(modules: dict[str, Module]) -> Lines:

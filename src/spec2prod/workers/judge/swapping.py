@@ -27,26 +27,28 @@ def living(files: Iterable[str]) -> dict[str, list[FunctionType]]:
     return found
 
 
-def swap(module: Module, mutant: Mutant | None, functions: list[FunctionType], top: int) -> int:
-    """Give the functions of one statement of the module their changed code; return how many were changed.
+def swap(
+    module: Module, mutant: Mutant | None, functions: list[FunctionType], top: int, *, anew: bool = False
+) -> list[tuple[FunctionType, CodeType]]:
+    """Give the functions of one statement of the module their changed code; return those that were changed, with the code they had.
 
     Code is matched by its place among its fellows, so that two lambdas of one line are told apart.
 
     Raises:
         ValueError: where the changed code no longer fits the living function.
     """
-    old = list(nested(part(module.tree, top, module.path, None)))
-    new = list(nested(part(module.tree, top, module.path, mutant)))
+    old = list(nested(part(module.tree, top, module.path, None) if anew else module.part(top)))
+    new = list(nested(part(module.tree, top, module.path, mutant) if anew or mutant is None else module.part(top, mutant)))
     if len(old) != len(new):
         raise ValueError("the change adds or removes a function")
-    replaced = 0
+    replaced: list[tuple[FunctionType, CodeType]] = []
     for function in functions:
         place = place_of(function.__code__, old)
         if place is not None:
             if (old[place].co_flags ^ new[place].co_flags) & GENERATING:
                 raise ValueError("the change makes a generator of a function, or the reverse")
+            replaced.append((function, function.__code__))
             function.__code__ = new[place]
-            replaced += 1
     return replaced
 
 

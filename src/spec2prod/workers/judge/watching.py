@@ -6,6 +6,7 @@ since they would end the judge. Native code that asks the kernel itself is not s
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import mmap
 import os
@@ -14,7 +15,7 @@ import struct
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterator
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 MOST = 40  # pieces of evidence a test; more say nothing new
@@ -35,8 +36,26 @@ CHANGING = {
     "os.chmod": 1,
     "os.chown": 1,
 }
+READERS = tuple(
+    os.path.join(*each) for each in (("traceback.py",), ("warnings.py",), ("_code", "source.py"), ("internal", "reflection.py"))
+)
 SEARCHING = {"gc.get_objects", "gc.get_referrers", "gc.get_referents", "sys._current_frames"}
 TRACING = {"sys.settrace", "sys.setprofile"}
+PLAIN = (str, bytes, int, float, complex, bool, type(None))
+CONTAINERS = {
+    dict,
+    list,
+    set,
+    tuple,
+    frozenset,
+    bytearray,
+    collections.OrderedDict,
+    collections.defaultdict,
+    collections.deque,
+    collections.Counter,
+}
+CACHES = ("cache", "memo", "seen", "lock")
+MOST_ITEMS = 2000
 Evidence = dict[str, str]
 
 
@@ -46,6 +65,7 @@ class Watch:
     def __init__(self, allowed: list[str], root: str, component: Collection[str]) -> None:
         """The hook cannot be taken out again: it looks at `active` first. `component` are the paths of its files."""
         self._root, self._component = os.path.join(os.path.realpath(root), ""), frozenset(component)
+        self.root = os.path.realpath(root)
         self.active = False
         self.found: list[Evidence] = []
         self._allowed = tuple(os.path.realpath(each) + os.sep for each in allowed)
@@ -121,8 +141,23 @@ class Watch:
     def _opened(self, _: str, args: tuple[Any, ...]) -> None:
         path, mode, flags = args
         writes = isinstance(flags, int) and flags & WRITING
+        if not writes and isinstance(path, (str, bytes)) and os.fsdecode(path).endswith(".py"):
+            self._source(os.fsdecode(path))
         if isinstance(path, (str, bytes)) and (writes or (isinstance(mode, str) and set(mode) & set("wax+"))):
             self._written(path)
+
+    def _source(self, path: str) -> None:
+        """Tell that code of the project reads the component's source; imports, tracebacks and warnings read it too, for people."""
+        with self.quiet():
+            if os.path.realpath(path) not in self._component:
+                return
+        frame: FrameType | None = sys._getframe(3)  # noqa: SLF001 - the only way to the caller
+        while frame is not None and not frame.f_code.co_filename.startswith(self._root):
+            if frame.f_code.co_filename.startswith("<frozen importlib") or frame.f_code.co_filename.endswith(READERS):
+                return
+            frame = frame.f_back
+        if frame is not None:
+            self.tell("source_read", os.path.basename(path))
 
     def _changed(self, event: str, args: tuple[Any, ...]) -> None:
         for path in args[: CHANGING[event]]:
@@ -197,6 +232,7 @@ class State:
             "threads": lambda: {f"{each.name} {id(each)}": "" for each in threading.enumerate() if each.is_alive()},
             "signals": lambda: {each.name: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)},
             "component_changed": lambda: {key: value for module in component for key, value in surface(module)},
+            "component_state": lambda: {f"{module.__name__}.{name}": told for module in component for name, told in values(module)},
             "pytest_changed": lambda: {key: value for module in judging for key, value in surface(module)},
         }
         self._before = self._now()
@@ -235,6 +271,29 @@ def surface(module: ModuleType) -> Iterator[tuple[str, Any]]:
                 for key, each in list(vars(value).items())
                 if callable(each) or key == "__code__"
             )
+
+
+def values(module: ModuleType) -> Iterator[tuple[str, object]]:
+    """Yield the plain values and containers that a module holds, as what can be compared later; caches are made to change."""
+    for name, value in list(vars(module).items()):
+        if not name.startswith("__") and not any(word in name.lower() for word in CACHES):
+            told = shape(value)
+            if told is not None:
+                yield name, told
+
+
+def shape(value: object, deep: int = 3) -> object:
+    """Return what a plain value looks like, None for what is no plain value; what lies too deep is known by its identity."""
+    if isinstance(value, PLAIN):
+        return value
+    if type(value) not in CONTAINERS or len(value) > MOST_ITEMS:  # type: ignore[arg-type]
+        return len(value) if type(value) in CONTAINERS else None  # type: ignore[arg-type]
+    if not deep:
+        return id(value)
+    if isinstance(value, dict):
+        return [(shape(key, deep - 1) or id(key), shape(each, deep - 1) or id(each)) for key, each in value.items()]
+    each_told = [shape(each, deep - 1) or id(each) for each in value]  # type: ignore[attr-defined]
+    return frozenset(map(repr, each_told)) if isinstance(value, (set, frozenset)) else each_told
 
 
 def differing(kind: str, before: dict[str, Any], after: dict[str, Any]) -> list[Evidence]:

@@ -13,12 +13,16 @@ Key = tuple[str, str]  # the group, and the mutant whose changed source the lane
 
 @dataclass
 class Job:
-    """Tests to be run in one process, in order. `mutant` is swapped in; `kind` is test, control or mutant."""
+    """Tests to be run in one process, in order. `mutant` is swapped in; `kind` is test, control, repair or mutant.
+
+    A chain has a mutant for each test (empty for none): the process goes on to the next one as long as nothing is left of the last.
+    """
 
     key: Key
     kind: str
     tests: list[str]
     mutant: str | None = None
+    chain: list[str] | None = None
     cover: bool = False
     watch: bool = False
     stop: bool = False
@@ -27,29 +31,40 @@ class Job:
     current: int = -1
     done: dict[int, dict[str, Any]] = field(default_factory=dict)
     verdict: str = ""
-    unswappable: str = ""
+    unswappable: dict[str, str] = field(default_factory=dict)
+    doubtful: str = ""
     exit: int | None = None
     left: list[str] = field(default_factory=list)
 
     @property
     def named(self) -> str:
-        """Return the mutant it is about, swapped or imported; empty for none and for the control."""
+        """Return the mutant it is about now, swapped or imported; empty for none and for the control."""
+        return self.named_at(max(self.current, 0))
+
+    def named_at(self, index: int) -> str:
+        """Return the mutant that the test of that index is run on."""
+        if self.chain is not None:
+            return self.chain[index]
         return self.key[1] or (self.mutant or "" if self.mutant != "control" else "")
 
     def told(self, seed: int) -> dict[str, Any]:
         """Draw the nonces, and return what the lane is told."""
         self.nonces = [secrets.token_hex(16) for _ in self.tests]
         self.receiver = Receiver(self.nonces)
-        told = {name: getattr(self, name) for name in ("tests", "mutant", "cover", "watch", "stop")}
+        told = {name: getattr(self, name) for name in ("tests", "mutant", "chain", "cover", "watch", "stop")}
         return {**told, "nonces": list(self.nonces), "seed": seed}
 
-    def rest(self) -> list[str]:
-        """Return the tests that have not been begun."""
-        return self.tests[max(self.current, max(self.done, default=-1)) + 1 :]
+    def rest(self) -> list[int]:
+        """Return the indexes of the tests that have not been begun."""
+        return list(range(max(self.current, max(self.done, default=-1)) + 1, len(self.tests)))
 
-    def again(self, tests: list[str]) -> Job:
-        """Return the same job for other tests."""
-        return Job(key=self.key, kind=self.kind, tests=tests, mutant=self.mutant, cover=self.cover, watch=self.watch, stop=self.stop)
+    def again(self, indexes: list[int]) -> Job:
+        """Return the same job for some of its tests."""
+        chain = [self.chain[each] for each in indexes] if self.chain is not None else None
+        tests = [self.tests[each] for each in indexes]
+        return Job(
+            key=self.key, kind=self.kind, tests=tests, mutant=self.mutant, chain=chain, cover=self.cover, watch=self.watch, stop=self.stop
+        )
 
 
 @dataclass

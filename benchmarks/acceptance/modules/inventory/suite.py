@@ -1,0 +1,7 @@
+from inventory import Stock
+
+
+def test_add_and_take():
+    stock = Stock()
+    stock.add("bolt", 10)
+    assert stock.take("bolt", 4) == 6

@@ -1,0 +1,1 @@
+"""Pynguin as a writer of characterisation tests: they show what the code does, not what it should do."""
