@@ -16,8 +16,9 @@ from rich.markup import escape
 from rich.text import Text
 
 from spec2prod.application.ports import Event
-from spec2prod.domain.candidate import Candidate, CandidateVerdict, TaskStatus, by_urgency, counted
+from spec2prod.domain.candidate import PAID, Candidate, CandidateVerdict, TaskStatus, by_urgency, counted
 from spec2prod.domain.plan import Mode, Stage
+from spec2prod.domain.rounds import told_cost
 from spec2prod.domain.run import Refusal, Run, StageResult
 from spec2prod.domain.schedule_simulation import NOTHING
 from spec2prod.domain.verdict import Finding, Judgement, Measurement, Verdict
@@ -232,6 +233,10 @@ def _generation(run: Run, console: Console) -> None:
         came = f"proposed {each.test_file}" if each.text is not None else f"{each.status.replace('_', ' ')}: {each.reason}"
         verdict = Verdict.PASSED if each.status is TaskStatus.DELIVERED else Verdict.ERRORED
         _say(console, Text.assemble(_sign(verdict), f" {each.module}: {came}"))
+    paid = {each.test_file for each in run.requests if each.generator == PAID}
+    accepted = sum(each.verdict is CandidateVerdict.ACCEPTED and each.test_file in paid for each in run.candidates)
+    if spent := told_cost([each for each in run.rounds if each.test_file in paid], accepted, run.model):
+        _say(console, Text(f"  {spent}"))
 
 
 def _candidates(run: Run, console: Console) -> None:

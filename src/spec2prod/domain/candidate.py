@@ -31,6 +31,9 @@ class TestRequest:
     requirements: tuple[str, ...] = ()
 
 
+PAID = "openhands"
+"""The generator that costs money: a language model's. What costs nothing must not make the rest look cheap."""
+
 CHARACTERISING = frozenset({"pynguin"})
 """Generators whose tests show what the code does, not what it should do: they are never evidence for a requirement."""
 

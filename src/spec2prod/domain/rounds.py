@@ -101,6 +101,27 @@ def cost_of(rounds: Iterable[Round]) -> Cost:
     )
 
 
+def told_cost(rounds: Sequence[Round], accepted: int, model: str) -> str:
+    """Return what rounds brought and cost, in one line: ``2 rounds, 5 LLM calls, 3 accepted; 0.03 USD, 0.01 per accepted test``.
+
+    Empty where there was no round.
+    """
+    if not rounds:
+        return ""
+    used, tasks = cost_of(rounds), len({each.task_id for each in rounds})
+    counts = f"{_count(len(rounds), 'round')}{f' of {tasks} tasks' if tasks > 1 else ''}, {_count(used.llm_calls, 'LLM call')}"
+    each = used.per(accepted)
+    if used.cost_usd is None:
+        return f"{counts}, {accepted} accepted; no price is known for {model}"
+    if not used.llm_calls:
+        return f"{counts}, {accepted} accepted"
+    return f"{counts}, {accepted} accepted; {used.cost_usd:.2g} USD" + ("" if each is None else f", {each:.2g} per accepted test")
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
 def tally(candidates: Sequence[Candidate]) -> dict[str, int]:
     """Return how many tests were proposed, and how many came to each verdict."""
     return {"proposed": len(candidates), **Counter(str(each.verdict) for each in candidates)}

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict
 
-from spec2prod.domain.candidate import CandidateVerdict
+from spec2prod.domain.candidate import PAID, CandidateVerdict
 from spec2prod.domain.rounds import Round, cost_of
 from spec2prod.domain.run import Run
 from spec2prod.reports import document
-
-_PAID = "openhands"
 
 
 def rounds(run: Run) -> tuple[document.Round, ...]:
@@ -27,7 +25,7 @@ def cost(run: Run) -> document.Cost:
     Only tests of those who are paid count: what costs nothing must not make the rest look cheap.
     """
     used = cost_of(run.rounds)
-    paid = {each.test_file for each in run.requests if each.generator == _PAID}
+    paid = {each.test_file for each in run.requests if each.generator == PAID}
     accepted = sum(each.verdict is CandidateVerdict.ACCEPTED and each.test_file in paid for each in run.candidates)
     shown = _first_shown(run, paid)
     unpriced = sorted({each.module for each in run.rounds if each.cost_usd is None})

@@ -98,10 +98,10 @@ def _complain(message: str) -> int:
 
 def _serve(model: ScriptedModel) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    for name, value in model.environment().items():
-        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
-    sys.stdout.flush()
-    try:
+    try:  # whoever has read the address may stop it at once
+        for name, value in model.environment().items():
+            sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
+        sys.stdout.flush()
         model.wait(None)
     except KeyboardInterrupt:
         return 0
