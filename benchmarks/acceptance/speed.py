@@ -1,7 +1,8 @@
 """What the warm judge costs, as ratios in one run: beside pytest with coverage, beside mutmut and cosmic-ray, and for 30 candidates.
 
-`python -m benchmarks.acceptance.speed [--rounds N] [--without mutmut|cosmic-ray]…`: a table on standard output, the raw figures in
-`results/`. The other tools get an environment of their own each, made here with uv, their versions pinned below.
+`python -m benchmarks.acceptance.speed [--rounds N] [--jobs N] [--without mutmut|cosmic-ray]…`: a table on standard output, the raw
+figures in `results/`. The other tools get an environment of their own each, made here with uv, their versions pinned below. Of
+cosmic-ray's jobs, which all cost the same (one pytest run each), every n-th is run and the sum extrapolated; the table says so.
 Exit code 1 where a target is missed.
 """
 
@@ -9,11 +10,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import platform
 import re
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -37,6 +40,7 @@ PINNED = {"mutmut": "mutmut==3.8.1", "cosmic-ray": "cosmic-ray==8.7.0"}
 PYTEST = "pytest==9.2.0"
 TARGETS = {"coverage": 1.0, "mutmut": 10.0, "cosmic-ray": 50.0, "candidates": 15.0}
 CANDIDATES = 30
+JOBS = 40  # of cosmic-ray's
 DIFFERENCES = """\
 Why the scores differ: mutmut and cosmic-ray count every failing test as a kill, the judge only assertions (crashes stand beside it);
 cosmic-ray tries each operator against all others, mutmut and the judge one or two; mutmut changes no module level, no class level and no
@@ -46,7 +50,7 @@ out texts of errors and changes that compile to the same code."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One way's cost: seconds of wall clock (the median), and what it found."""
+    """One way's cost: seconds of wall clock (the median), and what it found; where only a part of it was run, `note` says so."""
 
     way: str
     wall_s: float
@@ -138,8 +142,19 @@ def mutmut_cost(work: Path) -> Figure:
     return Figure(way=PINNED["mutmut"], wall_s=wall, mutants=told["total"], killed=told["killed"] + told["timeout"] + told["segfault"])
 
 
-def cosmic_ray_cost(work: Path) -> Figure:
-    """Run cosmic-ray once on the same module and tests."""
+def sampled(session: Path, jobs: int) -> tuple[int, int]:
+    """Leave about so many jobs of a cosmic-ray session, evenly over its operators (0: all); return how many are left, of how many."""
+    with contextlib.closing(sqlite3.connect(session)) as database, database:
+        names = [name for (name,) in database.execute("SELECT job_id FROM mutation_specs ORDER BY rowid")]
+        left = names[:: max(1, len(names) // jobs)] if jobs else names
+        for table in ("mutation_specs", "work_items"):
+            dropped = [(name,) for name in names if name not in set(left)]
+            database.executemany(f"DELETE FROM {table} WHERE job_id = ?", dropped)  # noqa: S608 - one of the two above
+    return len(left), len(names)
+
+
+def cosmic_ray_cost(work: Path, jobs: int) -> Figure:
+    """Run cosmic-ray once on the same module and tests; its time is that of all jobs, extrapolated from those that were run."""
     programs, root = environment(work, "cosmic-ray"), work / "cosmic-ray"
     write(root, {"test_shop.py": suite(26)})
     command = f"{programs / 'python'} -m pytest -x -q -p no:cacheprovider tests"
@@ -148,6 +163,7 @@ def cosmic_ray_cost(work: Path) -> Figure:
     env = os.environ | {"PYTHONPATH": str(root)}
     tool = str(programs / "cosmic-ray")
     subprocess.run([tool, "init", "settings.toml", "session.sqlite"], cwd=root, env=env, check=True)
+    run_jobs, all_jobs = sampled(root / "session.sqlite", jobs)
     run = [tool, "exec", "settings.toml", "session.sqlite"]
     wall = timed(1, lambda: subprocess.run(run, cwd=root, env=env, check=True, stdout=subprocess.DEVNULL))
     told = subprocess.run(
@@ -156,7 +172,8 @@ def cosmic_ray_cost(work: Path) -> Figure:
     total, survived = (
         int(found[1]) if (found := re.search(rf"{name}: (\d+)", told)) else 0 for name in ("total jobs", "surviving mutants")
     )
-    return Figure(way=PINNED["cosmic-ray"], wall_s=wall, mutants=total, killed=total - survived)
+    note = f"extrapolated from {run_jobs} of {all_jobs} jobs, {wall:.1f} s" if run_jobs < all_jobs else ""
+    return Figure(way=PINNED["cosmic-ray"], wall_s=wall * all_jobs / run_jobs, mutants=total, killed=total - survived, note=note)
 
 
 def candidates_cost(work: Path, rounds: int) -> Figure:
@@ -217,6 +234,7 @@ def main() -> int:
     """Measure everything, print the table, keep the figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.acceptance.speed", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="measured turns of the judge and of pytest (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=JOBS, help="cosmic-ray's jobs that are run, 0 for all (default: %(default)s)")
     parser.add_argument("--without", action="append", default=[], choices=sorted(PINNED), help="leave out a tool")
     options = parser.parse_args()
     work = Path(tempfile.mkdtemp(prefix="spec2prod-speed-"))
@@ -224,10 +242,9 @@ def main() -> int:
         plain, per_test = coverage_cost(work, options.rounds)
         figures = {"plain": plain, "per test": per_test}
         figures["matrix"] = matrix_cost(work, options.rounds, module_level=True)
-        for name, cost in (("mutmut", mutmut_cost), ("cosmic-ray", cosmic_ray_cost)):
-            if name not in options.without:
-                figures[f"judge beside {name}"] = matrix_cost(work, options.rounds, module_level=False, tool=name)
-                figures[name] = cost(work)
+        for name in [each for each in PINNED if each not in options.without]:
+            figures[f"judge beside {name}"] = matrix_cost(work, options.rounds, module_level=False, tool=name)
+            figures[name] = mutmut_cost(work) if name == "mutmut" else cosmic_ray_cost(work, options.jobs)
         figures["candidates"] = candidates_cost(work, options.rounds)
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,16 @@ def test_a_reader_who_went_away_is_the_consoles_affair() -> None:
 
     with pytest.raises(SystemExit):  # rich's own way; the command line's console stays silent instead
         summary(PASSED, Console(file=Gone(), width=80))
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_marker_that_the_projects_own_pytest_would_refuse_is_told(known: bool) -> None:  # noqa: FBT001 - a case
+    run = RUNS["passed"]
+    assert isinstance(run, Run)
+    stages = tuple(
+        replace(each, outputs={**each.outputs, "marker_known": known}) if each.stage is Stage.GENERATION else each for each in run.stages
+    )
+    marked = tuple(replace(each, requirements=("REQ-1",)) for each in run.candidates)
+    text = " ".join(told(replace(run, stages=stages, candidates=marked)).split())
+    assert ("which your own pytest does not know" in text) is not known
+    assert "is not known to your own pytest" not in told(replace(run, stages=stages, candidates=marked, adopted=()))

@@ -120,7 +120,8 @@ def test_one_is_shown_with_its_test_its_failure_and_the_next_step(say: Say) -> N
     defect = noted()
     told = say("show", defect.id[:4])
     assert told.code == 0
-    for part in ("REQ-3 (text 1f0c.9a2b.3d4e)", "2026-01-01 02:03:04 by the run 1f0c9a2b", "E   assert 8 == 2", *SOURCE.splitlines()):
+    parts = ("REQ-3 (hash of its text: 1f0c.9a2b.3d4e)", "2026-01-01 02:03:04 by the run 1f0c9a2b", "E   assert 8 == 2")
+    for part in (*parts, *SOURCE.splitlines()):
         assert part in told.out
     assert f"spec2prod defects dispose {defect.id} --as fixed|wrong-test|wrong-requirement" in told.out
     shown = say("show", defect.id, "--json").document

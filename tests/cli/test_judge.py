@@ -113,11 +113,11 @@ def test_any_other_verdict_ends_with_1(verdict: JudgedVerdict) -> None:
 def test_what_somebody_must_look_at_is_told_first_and_who_decided_with_it(capsys: pytest.CaptureFixture[str]) -> None:
     tell(Teller(), whole(*JudgedVerdict))
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert [line for line in lines if line[:1] in set("!∅✗?✓=")] == [
-        "! suspected_defect line 3, test_a (filter 5, mutation): says why",
-        "∅ errored line 3, test_a (filter 5, mutation): says why",
+    assert [line for line in lines if line[:1] in set("!✗?✓=")] == [
+        "✗ suspected defect line 3, test_a (filter 5, mutation): says why",
+        "? errored line 3, test_a (filter 5, mutation): says why",
         "✗ rejected line 3, test_a (filter 5, mutation): says why",
-        "? review line 3, test_a (filter 5, mutation): says why",
+        "! review line 3, test_a (filter 5, mutation): says why",
         "✓ accepted line 3, test_a: says why",
         "= redundant line 3, test_a: says why",
     ]

@@ -52,6 +52,16 @@ Run the file again before you finish."""
     )
 
 
+def test_a_test_that_names_an_unknown_requirement_is_told_so_even_where_nothing_else_is_to_do() -> None:
+    found = feedback_of(
+        test_file=FILE, specification="- REQ-1: adds", rejected=[], mistagged=[Rejection(name="test_a", reason="it names REQ-9, which …")]
+    )
+    assert found is not None
+    assert found.rejected == 1
+    assert "- `test_a`: it names REQ-9, which …" in found.text
+    assert "Take an ID that stands in the specification" in found.text
+
+
 def test_nothing_is_told_where_nothing_is_left_to_do() -> None:
     assert feedback_of(test_file=FILE, specification="", rejected=[], uncovered=[3], is_goal_met=True, kept=["test_a"]) is None
     assert feedback_of(test_file=FILE, specification="", rejected=[], uncovered=[], is_goal_met=False) is None

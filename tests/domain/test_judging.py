@@ -193,7 +193,19 @@ def test_what_others_know_beforehand_decides(beforehand: Beforehand, by: Filter)
 
 
 def test_a_test_that_runs_nothing_of_the_component_is_off_target() -> None:
-    assert only(measured(case(lines={}), kills={"m72": {"test_a": Kill.ASSERTION}})).filter is Filter.COVERAGE
+    assert only(measured(case(lines={}), kills={"m72": {"test_a": Kill.SURVIVED}})).filter is Filter.COVERAGE
+
+
+def test_a_test_that_imported_another_copy_is_errored_and_not_called_off_target() -> None:
+    seen = (Evidence(kind="foreign_copy", detail="unit from /elsewhere/unit.py"),)
+    judgement = only(measured(case(lines={}, evidence=seen)))
+    assert (judgement.verdict, judgement.filter) == (JudgedVerdict.ERRORED, Filter.COVERAGE)
+    assert "another copy: it imports unit from /elsewhere/unit.py" in judgement.sentence
+    assert only(measured(case(evidence=seen), kills={"m72": {"test_a": Kill.ASSERTION}})).verdict is JudgedVerdict.ACCEPTED
+
+
+def test_a_test_that_only_notices_what_runs_at_import_is_on_target() -> None:
+    assert only(measured(case(lines={}), kills={"m72": {"test_a": Kill.ASSERTION}})).verdict is JudgedVerdict.ACCEPTED
 
 
 def test_a_function_kills_what_one_of_its_cases_kills() -> None:

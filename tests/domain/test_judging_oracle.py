@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from spec2prod.domain.example import Example
+from spec2prod.domain.example import Doubt, Example, Examples
 from spec2prod.domain.example_literals import Call
 from spec2prod.domain.example_prose import Said
-from spec2prod.domain.judging_oracle import heard
+from spec2prod.domain.judging_oracle import claims_of, heard
 
 EXAMPLES = (
     Example(
@@ -21,6 +21,9 @@ EXAMPLES = (
         line=9,
     ),
 )
+CLAIMS = claims_of(
+    Examples(found=EXAMPLES, doubts=(Doubt(where="s.md:11", source="total(Line(1, 2)) == 2", reason="its arguments are no literals"),))
+)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +32,7 @@ EXAMPLES = (
         ("def test_it():\n    assert to_roman(40) == 'XXXX'\n", "s.md:7"),
         ("def test_it():\n    told = unit.to_roman(40)\n    assert 'XXXX' == told\n", "s.md:7"),
         ("def test_it():\n    assert reduced(1000, 'W') == 1000\n", "s.md:9"),
+        ("def test_it():\n    assert shop.total(shop.Line(1, 2)) == 3\n", "s.md:11"),
         (
             "@pytest.mark.parametrize(('n', 'told'), [(1, 'I'), (40, 'XXXX')])\ndef test_it(n, told):\n    assert to_roman(n) == told\n",
             "s.md:7",
@@ -36,7 +40,7 @@ EXAMPLES = (
     ],
 )
 def test_the_opposite_of_an_example_is_told_with_its_address(test: str, where: str) -> None:
-    found = heard(test, EXAMPLES)
+    found = heard(test, CLAIMS)
     assert where in found.opposite["test_it"]
     assert found.agreeing == frozenset()
 
@@ -53,5 +57,5 @@ def test_the_opposite_of_an_example_is_told_with_its_address(test: str, where: s
     ],
 )
 def test_who_states_an_example_agrees_and_who_speaks_of_something_else_says_nothing(test: str, agrees: bool) -> None:  # noqa: FBT001 - a case
-    found = heard(test, EXAMPLES)
+    found = heard(test, CLAIMS)
     assert (found.opposite, "test_it" in found.agreeing) == ({}, agrees)

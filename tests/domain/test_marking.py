@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spec2prod.domain.marking import stamped
+from spec2prod.domain.marking import makes_known, stamped
 
 HASHES = {"REQ-1": "1111.2222.3333", "REQ-2": "aaaa.bbbb.cccc"}
 ONE, TWO = 'text="1111.2222.3333"', 'text="aaaa.bbbb.cccc"'
@@ -80,3 +80,17 @@ def test_a_second_time_changes_nothing_and_the_rest_of_the_program_is_the_same(n
     assert isinstance(function, ast.FunctionDef)
     assert {ast.literal_eval(each.args[0]) for each in function.decorator_list if isinstance(each, ast.Call)} == set(names)
     assert once.endswith(body)
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ('[tool.pytest.ini_options]\nmarkers = ["requirement: what it shows"]\n', True),
+        ("[pytest]\nmarkers =\n    slow: long\n    requirement(id): what it shows\n", True),
+        ('config.addinivalue_line("markers", "requirement(id): what it shows")', True),
+        ('markers = ["slow: each requirement: long", "requirements: other"]', False),
+        ("", False),
+    ],
+)
+def test_a_marker_is_known_where_a_configuration_registers_it(text: str, known: bool) -> None:  # noqa: FBT001 - a case
+    assert makes_known(["[project]", text]) is known

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from spec2prod.domain.candidate import Candidate, CandidateVerdict, TaskOutcome, TaskStatus, by_urgency, counted
 from spec2prod.domain.judged import Judged, JudgedTest
 from spec2prod.domain.judging import Filter, JudgedVerdict
+from spec2prod.domain.judging_comparing import grounded
 from spec2prod.domain.proposal import accepted, candidates_of, feedback_on, kills_of, uncut, whole_file, withdrawn, worth
+from spec2prod.domain.specification import Requirement, Specification
+from spec2prod.domain.suite import CaseResult
 
 MODULE, FILE = "src/calc.py", "tests/test_calc.py"
 OUTCOME = TaskOutcome(task_id="t", module=MODULE, test_file=FILE, status=TaskStatus.DELIVERED)
@@ -64,6 +69,19 @@ def test_the_agent_is_told_what_was_rejected_and_never_of_what_may_be_a_defect_o
     assert "assert 1 == 2" in told.text
     assert not any(f"- `{name}`" in told.text for name in ("test_bug", "test_same", "test_odd", "test_lost"))
     assert "Keep these tests exactly as they are: `test_good`, `test_bug`, `test_odd`." in told.text
+
+
+@pytest.mark.parametrize("claimed", [{"REQ-9": ""}, {"REQ-1": "0000.0000.0000"}])
+def test_a_test_is_told_to_mend_the_requirement_that_it_names_wrongly(claimed: dict[str, str]) -> None:
+    case = CaseResult(node_id=f"{FILE}::test_odd", name="test_odd", file=FILE, line=1, outcome="passed", requirements=claimed)
+    specification = Specification(path="s.md", title="S", requirements=(Requirement(id="REQ-1", text="adds", line=3),))
+    doubt = grounded([case], specification, []).doubts[case.node_id]
+    odd = replace(row("test_odd", JudgedVerdict.REVIEW), sentence=doubt, filter="grounding", filter_number=int(Filter.GROUNDING))
+    judgement = replace(JUDGED, tests=(JUDGED.tests[0], odd), survivors={}, uncovered={})
+    told = feedback_on(OUTCOME, judgement, candidates_of(OUTCOME, judgement, 1), "promise", 80.0)
+    assert told is not None
+    assert f"- `test_odd`: {doubt}" in told.text
+    assert "exactly as they are: `test_good`." in told.text
 
 
 def test_lines_are_asked_for_only_below_the_goal() -> None:

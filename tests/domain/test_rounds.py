@@ -8,7 +8,7 @@ import pytest
 
 from spec2prod.domain.candidate import TaskOutcome, TaskStatus
 from spec2prod.domain.feedback import Feedback
-from spec2prod.domain.rounds import cost_of, is_new, round_of, whole
+from spec2prod.domain.rounds import cost_of, is_new, round_of, told_cost, whole
 
 FIRST = TaskOutcome(
     task_id="t",
@@ -72,3 +72,15 @@ def test_one_unknown_price_makes_the_sum_unknown_and_not_0() -> None:
 
 def test_no_round_costs_nothing() -> None:
     assert cost_of([]).cost_usd == 0
+
+
+def test_what_rounds_cost_is_told_in_one_line_and_an_unknown_price_is_never_a_sum() -> None:
+    rounds = [round_of(FIRST), round_of(SECOND, 2, FIRST)]
+    judged = [rounds[0], replace(rounds[1], told_rejected=2, told_survivors=1)]
+    assert told_cost(judged, 4, "m").startswith("2 rounds (2 tests not taken and 1 unnoticed change went back), 7 LLM calls, 4 accepted")
+    assert told_cost(rounds, 4, "m") == "2 rounds, 7 LLM calls, 4 accepted; 1 USD, 0.25 per accepted test"
+    assert told_cost(rounds, 0, "m") == "2 rounds, 7 LLM calls, 0 accepted; 1 USD"
+    unpriced = [replace(rounds[0], cost_usd=None), replace(rounds[1], task_id="u")]
+    assert told_cost(unpriced, 3, "some/model") == "2 rounds of 2 tasks, 7 LLM calls, 3 accepted; no price is known for some/model"
+    assert told_cost([round_of(replace(FIRST, llm_calls=0, cost_usd=0.0))], 1, "m") == "1 round, 0 LLM calls, 1 accepted"
+    assert told_cost([], 0, "m") == ""

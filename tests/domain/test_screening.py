@@ -140,3 +140,43 @@ def test_any_text_is_screened_without_an_exception(text: str) -> None:
 def test_imports_are_named_whole_and_by_their_module() -> None:
     text = "import a.b\nfrom c.d import e as f\nfrom . import g\n"
     assert imported_names(text) == {"a.b", "c.d", "c.d.e"}
+
+
+@pytest.mark.parametrize(
+    ("check", "states", "compares"),
+    [
+        ("assert f(1) == 2", True, True),
+        ("assert f(1) == g(2)", False, True),
+        ("self.assertEqual(f(1), 2)", True, True),
+        ("self.assertEqual(f(1), g(2))", False, True),
+        ("assert f(1) < 2", False, True),
+        ("assert 'a' in f(1)", False, True),
+        ("assert f(1) is True", False, True),
+        ("with pytest.raises(ValueError): f(1)", False, True),
+        ("assert f(1)", False, False),
+        ("assert f(1) is not None", False, False),
+        ("assert isinstance(f(1), str)", False, False),
+        ("self.assertIsNotNone(f(1))", False, False),
+    ],
+)
+def test_what_an_assertion_compares_is_told(check: str, states: bool, compares: bool) -> None:  # noqa: FBT001 - a case
+    found = screen(f"import pytest\ndef test_it(self):\n    {check}\n")
+    assert not isinstance(found, str)
+    assert (found[0].objection, found[0].states_value, found[0].compares) == ("", states, compares)
+
+
+def test_a_raise_where_the_expected_exception_stayed_away_is_an_assertion() -> None:
+    helper = "def error_of(text):\n    try:\n        parse(text)\n    except ValueError as error:\n        return error\n    {}\n"
+    test = "def test_it():\n    error_of('a')\n"
+    demanding, silent = (screen(helper.format(each) + test) for each in ("else:\n        raise TypeError(text)", "return None"))
+    assert not isinstance(demanding, str)
+    assert not isinstance(silent, str)
+    assert (demanding[0].objection, silent[0].objection) == ("", "it asserts nothing")
+
+
+@pytest.mark.parametrize(("options", "objection"), [("return_exceptions=True", "it swallows its own assertion"), ("", "")])
+def test_an_assertion_whose_failure_is_gathered_and_dropped_is_swallowed(options: str, objection: str) -> None:
+    inner = "async def test_it():\n    async def check():\n        assert await f(1) == 2\n"
+    found = screen(f"import asyncio\n{inner}    await asyncio.gather(check(), {options})\n")
+    assert not isinstance(found, str)
+    assert found[0].objection == objection

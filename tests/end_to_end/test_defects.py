@@ -26,6 +26,12 @@ def defects(project: layouts.Project, *words: str) -> Ended:
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
+def trace(project: layouts.Project) -> Ended:
+    command = [sys.executable, "-m", "spec2prod", "trace", "--spec", "spec.md", "--component", "sums"]
+    done = subprocess.run(command, cwd=project.root, env=environment(None), capture_output=True, text=True, timeout=120, check=False)
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
 def the_open_one(project: layouts.Project) -> dict[str, object]:
     (found,) = json.loads(defects(project, "--json").out)["defects"]
     return dict(found)
@@ -70,6 +76,9 @@ def test_an_answer_stands_no_longer_once_a_defect_is_noted_or_disposed_of(tmp_pa
     found = project.run("sums")
     assert STANDS not in found.out
     assert found.gate("suspected_defects")["verdict"] == "warned"
+    traced = trace(project)
+    assert (traced.code, f"suspected defect of REQ-1: spec2prod defects show {defect.id}" in traced.out) == (1, True), traced.out
+    assert traced.out.splitlines()[1].startswith("suspected defect REQ-1 P0")
     stands = project.run("sums")
     assert stands.out.startswith(STANDS)
     assert stands.report == found.report

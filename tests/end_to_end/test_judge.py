@@ -258,3 +258,50 @@ def test_a_file_without_a_test_and_one_that_does_not_parse_are_rejected_whole(tm
     assert ended.code == 1
     assert "the whole file (filter 1, screen): it does not parse: line 1" in ended.out
     assert "the whole file (filter 1, screen): it defines no test function" in ended.out
+
+
+DUES = "\n\ndef dues(count):\n    if count > 10:\n        return 45\n    return 50\n"
+DEMANDED = "# Dues\n\n## Requirements\n\n- REQ-1: From ten on they are lower: `dues(10) == 45`, `dues(1) == 50`.\n"
+OF_DUES = """\
+import asyncio
+import pytest
+from test_components.calculator.operations import add, dues
+
+
+def test_as_the_code_says():
+    assert dues(10) == 50
+
+
+def test_as_the_code_says_by_the_way():
+    assert add(dues(10), 1) == 51
+
+
+def test_a_few():
+    assert dues(9) == 50
+
+
+@pytest.mark.asyncio
+async def test_many():
+    await asyncio.sleep(0)
+    assert [dues(each) for each in (11, 20)] == [45, 45]
+"""
+
+
+@pytest.mark.slow
+def test_what_states_a_defect_is_put_to_review_by_the_examples_though_nothing_else_reveals_it(tmp_path: Path) -> None:
+    project = with_suite(tmp_path / "project")
+    operations = project.root / "src/test_components/calculator/operations.py"
+    operations.write_text(operations.read_text() + DUES)
+    (project.root / "specs/dues.md").write_text(DEMANDED)
+    (project.root / "pytest.ini").write_text("[pytest]\naddopts = -n 2 --dist loadfile\nfilterwarnings = error\n")
+    (tmp_path / "test_dues.py").write_text(OF_DUES)
+    ended = judge(project.root, "--spec", "specs/dues.md", "--json", "../test_dues.py")
+    assert verdicts(ended) == {
+        "test_as_the_code_says": "review",
+        "test_as_the_code_says_by_the_way": "review",
+        "test_a_few": "accepted",
+        "test_many": "accepted",
+    }, ended.out + ended.err
+    told = {each["name"]: each["sentence"] for each in ended.report["tests"]}
+    assert "states the opposite of the specification's example at specs/dues.md:5" in told["test_as_the_code_says"]
+    assert "contradicts the specification's example at specs/dues.md:5" in told["test_as_the_code_says_by_the_way"]

@@ -27,9 +27,14 @@ def test_the_agent_writes_tests_beside_the_other_stages_and_only_good_ones_are_a
     accepted = [each["name"] for each in candidates if each["verdict"] == "accepted"]
     rejected = {each["name"]: each["reason"] for each in candidates if each["verdict"] in {"rejected", "redundant"}}
     assert len(accepted) == 5
-    assert [each["verdict"] for each in candidates].count("redundant") == 1, "one that is sound, and adds nothing"
-    assert len(rejected) == 3
-    assert all(rejected.values())
+    assert list(rejected) == ["test_divide_returns_the_quotient"], "one that is sound, and adds nothing"
+    first, second = ended.report["run"]["generation"]["rounds"]
+    assert (first["judged"]["accepted"], first["judged"]["rejected"]) == (4, 2)
+    assert (second["told_rejected"], second["told_survivors"], second["judged"]["rejected"]) == (2, 3, 0), "what was told was mended"
+    rows = ended.report["run"]["requirements"]["matrix"]["rows"]
+    assert [row["status"] for row in rows] == ["verified"] * 4, "each requirement has a test that carries its ID"
+    assert ended.report["run"]["generation"]["cost"]["requirements"] == 4
+    assert ended.gate("requirements")["verdict"] == "passed", "a test carries an ID now: the rule is in force in this run as in the next"
     assert all(each["reason"].startswith("fails if line ") and each["only"] for each in candidates if each["verdict"] == "accepted")
     (adopted,) = ended.stage("test_acceptance")["outputs"]["adopted"]
     after = calculator.files()
@@ -46,6 +51,7 @@ def test_the_agent_writes_tests_beside_the_other_stages_and_only_good_ones_are_a
     again = calculator.run(*AGENT, env=model.environment())
     assert again.code == 0
     assert again.stage("openhands_test_generation")["outputs"]["asked"] == [], "nothing is missing any more"
+    assert again.gate("requirements")["verdict"] == "passed"
     assert set(calculator.files()) - set(before) == {adopted}
 
 

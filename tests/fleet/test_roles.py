@@ -15,9 +15,11 @@ from spec2prod.adapters.store.claims import Claims
 from spec2prod.adapters.store.database import Database, open_database
 from spec2prod.adapters.store.defects import DefectStore
 from spec2prod.adapters.store.queue import Queue
+from spec2prod.adapters.store.quotas import SharedQuota
 from spec2prod.adapters.store.runs import Runs
 from spec2prod.domain.defect import Disposition, DispositionKind, suspect
 from spec2prod.domain.fleet import JobState
+from spec2prod.domain.quota import Asking, QuotaRules
 from spec2prod.domain.schedule import Priority
 from spec2prod.errors import StoreError
 from tests.adapters.store.conftest import a_run
@@ -132,6 +134,22 @@ def test_a_worker_notes_a_suspected_defect_and_whoever_submits_disposes_of_it(as
     worker.note(replace(defect, seen_at=seen_again))
     assert [each.seen_at for each in ada.open_of("calc")] == [seen_again]
     assert ada.said_of(defect) == (said,)
+
+
+def test_a_worker_takes_turns_at_an_endpoint_and_others_look_on(as_role: Callable[[str], Database]) -> None:
+    worker, rules = as_role("worker_1"), QuotaRules(endpoint_slots=1, usd_per_hour=2.0)
+    quota = SharedQuota(worker, rules, "agents of a run")
+    assert quota.ask(Asking(task="t", endpoint="e")).is_given
+    quota.spent("t", 1.5)
+    for name in ("ada", "dashboard"):
+        assert as_role(name).rows("SELECT task, given FROM agent_turns") == [("t", 1)]
+        assert as_role(name).rows("SELECT usd FROM agent_spending") == [(1.5,)]
+        with refused():
+            SharedQuota(as_role(name), rules, "another").ask(Asking(task="mine", endpoint="e"))
+        with refused():
+            as_role(name).rows("DELETE FROM agent_spending")
+    quota.leave("t")
+    assert worker.rows("SELECT task FROM agent_turns") == []
 
 
 @pytest.mark.parametrize("name", ["ada", "worker_1", "dashboard"])

@@ -43,8 +43,15 @@ def test_the_json_report_tells_the_matrix_with_its_mutants() -> None:
     assert (first["id"], first["status"]) == ("REQ-1", "verified")
     assert told["matrix"]["rows"][0]["tests"][0]["kills"] == ["fails if line 72 `<` becomes `<=`"]
     assert told["matrix"]["rows"][2]["status"] == "measured"
-    assert (told["asked"], told["why"][:9]) == (False, "not asked")
+    assert (told["asked"], told["why"]) == (True, "asked: the specification states IDs or priorities")
     assert (told["examples"]["found"], len(told["examples"]["unused"]), len(told["examples"]["doubts"])) == (1, 1, 1)
+
+
+def test_a_run_in_which_nothing_names_a_requirement_is_not_asked_about_them() -> None:
+    unmarked = replace(SUITE, cases=tuple(replace(each, requirements={}) for each in SUITE.cases))
+    told = json_report.as_document(replace(run(), plan=replace(run().plan, traces_requirements=False), matrix=trace(SPEC, unmarked)))
+    section = told["run"]["requirements"]
+    assert (section["asked"], section["why"][:9]) == (False, "not asked")
 
 
 def test_a_run_that_measured_nothing_has_no_matrix() -> None:
@@ -55,7 +62,7 @@ def test_a_run_that_measured_nothing_has_no_matrix() -> None:
 def test_the_page_tells_the_matrix_with_every_value_escaped() -> None:
     page = html.render(run())
     assert 'id="requirements"' in page
-    assert "fails if line 72 `&lt;` becomes `&lt;=`" in page
+    assert "fails if line 72 <code>&lt;</code> becomes <code>&lt;=</code>" in page
     assert "names <code>REQ-11</code>" in page
     assert "<b>:" not in page
 

@@ -16,7 +16,7 @@ BREACHES = {
     "a gate that knows a setting": ("gates/nosy.py", "import spec2prod.config\n", "spec2prod.config"),
     "a value that starts a process": ("domain/command.py", "import subprocess\n", "subprocess"),
     "a command line that speaks HTTP": ("cli/extra.py", "import httpx\n", "httpx"),
-    "an adapter that imports the agent": ("adapters/host.py", "import openhands\n", "openhands"),
+    "an adapter that imports the agent": ("adapters/host/starting.py", "import openhands\n", "openhands"),
     "a scripted model that knows the domain": ("testing/endpoint.py", "import spec2prod.domain.run\n", "spec2prod.domain.run"),
 }
 

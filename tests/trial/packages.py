@@ -30,7 +30,7 @@ _VOLATILE = (
     (re.compile(r"\b[0-9a-f]{64}\b"), "<digest>"),
     (re.compile(r"\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{12}\b"), "<digest>"),
     (re.compile(r"\.[0-9a-f]{8}\.part\b"), ".<part>"),
-    (re.compile(r"^Critical path: .*\n", re.MULTILINE), ""),
+    (re.compile(r"^Longest chain: .*\n", re.MULTILINE), ""),
     (re.compile(r" +$", re.MULTILINE), ""),
 )
 

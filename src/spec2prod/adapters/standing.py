@@ -29,7 +29,7 @@ _SKIPPED = frozenset(
     | {".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", ".coverage"}
 )
 _MARKERS = ("pyvenv.cfg", "CACHEDIR.TAG")
-# What reaches a tool (adapters/host.py), chooses an interpreter, or is read by a run; a terminal's size changes no verdict.
+# What reaches a tool (adapters/host/), chooses an interpreter, or is read by a run; a terminal's size changes no verdict.
 _VARIABLES = (
     "PATH",
     "HOME",
@@ -91,16 +91,67 @@ def find(root: str, key: str, outputs: Collection[str], now: float) -> Standing 
 def keep(root: str, key: str, seen: str, standing: Standing) -> None:
     """Keep an answer with the fingerprint of what it was found on; a disk that takes no file only costs time."""
     place = _place(root, key)
-    beside = f"{place}.{uuid.uuid4().hex}.part"
     with suppress(OSError):
-        os.makedirs(os.path.dirname(place), exist_ok=True)
-        try:
-            with open(beside, "w", encoding="utf-8") as file:
-                json.dump({"format": _FORMAT, "seen": seen, "standing": standing}, file)
-            os.replace(beside, place)  # noqa: PTH105
-        finally:
-            with suppress(FileNotFoundError):
-                os.unlink(beside)  # noqa: PTH108
+        _write(place, {"format": _FORMAT, "seen": seen, "standing": standing})
+
+
+class Start(NamedTuple):
+    """A command that a run has asked about files: the next run with that question asks it again, where they are others.
+
+    `argv` holds `SECRET` where a run's own secret stood; `reads` are the project's files (relative) that decide whether it is asked,
+    `answered` digests of states of them (`contents`) to which the answer is known, and `wall_ms` is how long it took (milliseconds).
+    """
+
+    tool: str
+    argv: list[str]
+    cwd: str
+    env: dict[str, str]
+    answer: str
+    timeout_s: float
+    reads: list[str]
+    answered: list[str]
+    wall_ms: float
+
+
+SECRET = "{secret}"  # noqa: S105 - a word that stands for one
+
+
+class Starts(NamedTuple):
+    """What a run asked, in its order: `watched` as in `Standing`, `at_once` how many processes it may have at a time."""
+
+    watched: list[str]
+    at_once: int
+    starts: list[Start]
+
+
+def take_starts(root: str, key: str) -> Starts | None:
+    """Return what the last run with a question asked, and forget it: a run that does not come to its end leaves nothing to go by."""
+    place = _place(root, key, "starts")
+    try:
+        with open(place, encoding="utf-8") as file:
+            kept = json.load(file)
+        os.unlink(place)  # noqa: PTH108
+        watched, at_once, starts = kept["starts"] if kept["format"] == _FORMAT else ([], 0, [])
+        return Starts(watched, int(at_once), [Start(*each) for each in starts])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def keep_starts(root: str, key: str, starts: Starts) -> None:
+    """Keep what a run asked; a disk that takes no file only costs time."""
+    with suppress(OSError):
+        _write(_place(root, key, "starts"), {"format": _FORMAT, "starts": starts})
+
+
+def contents(root: str, paths: Collection[str]) -> str:
+    """Return a digest of what files hold, by their names relative to the project; one that cannot be read holds nothing."""
+    total = hashlib.sha256()
+    for path in sorted(paths):
+        held = b""
+        with suppress(OSError), open(os.path.join(root, path), "rb") as file:
+            held = hashlib.sha256(file.read()).digest()
+        total.update(b"%d:%b=%b\n" % (len(path), os.fsencode(path), held))
+    return total.hexdigest()
 
 
 class UnsettledError(Exception):
@@ -183,5 +234,18 @@ def _line(path: str) -> str:
     return f"{path} {own.st_mode} {own.st_ino} {led.st_ino} {size} {max(own.st_mtime_ns, led.st_mtime_ns)} {led.st_ctime_ns}"
 
 
-def _place(root: str, key: str) -> str:
-    return os.path.join(root, FOLDER, f"{key}.json")
+def _place(root: str, key: str, what: str = "") -> str:
+    return os.path.join(root, FOLDER, f"{key}.{what}.json" if what else f"{key}.json")
+
+
+def _write(place: str, document: object) -> None:
+    """Write a file whole or not at all."""
+    beside = f"{place}.{uuid.uuid4().hex}.part"
+    os.makedirs(os.path.dirname(place), exist_ok=True)
+    try:
+        with open(beside, "w", encoding="utf-8") as file:
+            json.dump(document, file)
+        os.replace(beside, place)  # noqa: PTH105
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(beside)  # noqa: PTH108

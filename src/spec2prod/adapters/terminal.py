@@ -17,6 +17,7 @@ from rich.text import Text
 
 from spec2prod.application.ports import Event
 from spec2prod.domain.candidate import PAID, Candidate, CandidateVerdict, TaskStatus, by_urgency, counted
+from spec2prod.domain.defect import SUSPECTED_DEFECTS
 from spec2prod.domain.plan import Mode, Stage
 from spec2prod.domain.rounds import told_cost
 from spec2prod.domain.run import Refusal, Run, StageResult
@@ -56,6 +57,10 @@ _SOUND = {CandidateVerdict.ACCEPTED, CandidateVerdict.REDUNDANT}
 _EARNED = (
     "A test is accepted if it notices a change that no other kept test notices, or is the first to show a requirement. "
     "What the filters are: spec2prod judge --help"
+)
+_UNKNOWN_MARKER = (
+    "These tests carry the marker `requirement`, which your own pytest does not know: it warns of it, or refuses it if it is strict. "
+    'Add to [tool.pytest.ini_options]: markers = ["requirement: the requirement that a test shows"]'
 )
 _NARROW = 72  # columns; below, a table would be all folds
 _SHOWN = 5  # findings a gate
@@ -108,8 +113,8 @@ class Progress:
 
 
 def _plain_verdict(event: Event) -> str:
-    """Say the verdict where the sentence does not end with it already."""
-    return "" if event.verdict is None or event.text.endswith(event.verdict) else f"  [{event.verdict}]"
+    """Say the verdict, unless it is the sentence: `5 of 5 tests passed` is what was measured."""
+    return "" if event.verdict is None or event.kind == "stage_ended" else f"  [{event.verdict}]"
 
 
 def _sign(verdict: Verdict | CandidateVerdict | None) -> tuple[str, str]:
@@ -228,7 +233,8 @@ def _generation(run: Run, console: Console) -> None:
     if not run.plan.generate:
         return
     label = " (scripted: it answers from a script and is no language model)" if run.scripted_model else ""
-    _say(console, Text(f"Model: {run.model or 'none'}{label}", style="yellow" if run.scripted_model else ""))
+    if run.model or PAID in run.plan.generators:
+        _say(console, Text(f"Model: {run.model or 'none'}{label}", style="yellow" if run.scripted_model else ""))
     for each in run.outcomes:
         came = f"proposed {each.test_file}" if each.text is not None else f"{each.status.replace('_', ' ')}: {each.reason}"
         verdict = Verdict.PASSED if each.status is TaskStatus.DELIVERED else Verdict.ERRORED
@@ -256,6 +262,8 @@ def _candidates(run: Run, console: Console) -> None:
     for path in run.adopted:
         label = " (characterisation: what the code does, not what it should do)" if run.is_characterisation(path) else ""
         _say(console, Text(f"  written: {path}{label}"))
+    if run.adopted and _is_marker_unknown(run):
+        _say(console, Text(f"  {_UNKNOWN_MARKER}", style=STYLES["warned"]))
 
 
 def _changed(run: Run, console: Console) -> None:
@@ -265,6 +273,13 @@ def _changed(run: Run, console: Console) -> None:
         _say(console, Text(f"The linter changed {count} (what it calls safe; each diff is in the report; --no-fix leaves them alone):"))
         for path in sorted(run.diffs):
             _say(console, Text(f"  changed: {path}"))
+
+
+def _is_marker_unknown(run: Run) -> bool:
+    """Whether tests were taken whose marker the project's own pytest does not know."""
+    result = next((each for each in run.stages if each.stage is Stage.GENERATION), None)
+    marked = any(each.requirements for each in run.candidates if each.verdict is CandidateVerdict.ACCEPTED)
+    return marked and result is not None and result.outputs.get("marker_known") is False
 
 
 def _mutants(run: Run) -> dict[str, int]:
@@ -289,10 +304,11 @@ def _timing(run: Run, console: Console) -> None:
     if schedule.path and run.plan.mode is Mode.ASYNC:  # one after another, there is no other order
         path = " → ".join(_short(each.name) for each in schedule.path)
         waited = "".join(
-            f"; idle {each.resource} slots waited most for {_short(each.waited_for)}"
+            f"; free {each.resource} slots waited most for {_short(each.waited_for)}"
             for each in [idle for idle in schedule.idle if idle.waited_for != NOTHING][:1]
         )
-        _say(console, Text(f"Critical path: {path}; no order could end before {_duration(schedule.lower_bound_ms)}{waited}."))
+        soonest = f"no order of these steps could end before {_duration(schedule.lower_bound_ms)}"
+        _say(console, Text(f"Longest chain: {path}; {soonest}{waited}."))
 
 
 def _short(name: str) -> str:
@@ -304,7 +320,7 @@ def _short(name: str) -> str:
 def _next_steps(run: Run, console: Console) -> None:
     alike: dict[str, list[str]] = {}  # what several gates ask for is told once
     for gate in (gate for result in run.stages for gate in result.gates if not _settled(gate)):
-        for step in _steps(gate):
+        for step in _steps(gate, run):
             alike.setdefault(step, []).append(gate.gate)
     steps = [f"{', '.join(dict.fromkeys(gates))}: {step}" for step, gates in alike.items()]
     steps += [f"{result.stage}: {_UNHEALTHY}" for result in run.stages if result.rolled_back and result.verdict is Verdict.FAILED]
@@ -324,10 +340,12 @@ def _settled(gate: Judgement) -> bool:
     return gate.verdict in {Verdict.PASSED, Verdict.WAIVED}
 
 
-def _steps(gate: Judgement) -> tuple[str, ...]:
+def _steps(gate: Judgement, run: Run) -> tuple[str, ...]:
     """Return what the reader can do about a gate: its own next step, else the first places to look at."""
     if gate.next_step:
         return (gate.next_step,)
+    if gate.gate == SUSPECTED_DEFECTS and run.defects:  # what each one is stands above
+        return tuple(each.next_step for each in run.defects)
     answer = gate.evidence.answer if gate.evidence else None
     found = _weighty(gate, answer.findings) if isinstance(answer, Measurement) else ()
     places = tuple(f"{each.address}: {each.code} {_first_line(each.message)}".replace(":  ", ": ") for each in found[:_SHOWN])
@@ -347,7 +365,10 @@ def _first_line(text: str) -> str:
 
 
 def _limits(text: str) -> str:
-    return text.replace(">=", "≥").replace("<=", "≤")
+    """Write comparisons as people do, except between backticks: there stands what a file says."""
+    parts = text.split("`")
+    parts[::2] = [part.replace(">=", "≥").replace("<=", "≤") for part in parts[::2]]
+    return "`".join(parts)
 
 
 def _duration(ms: float) -> str:

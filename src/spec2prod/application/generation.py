@@ -17,6 +17,7 @@ from spec2prod.application.asking import SPEC, requests_for
 from spec2prod.application.outcomes import result_of, sentence, sentence_of_round
 from spec2prod.application.session import Arrived, digest_of
 from spec2prod.domain.candidate import TaskOutcome, TaskStatus, TestRequest
+from spec2prod.domain.marking import CONFIGURATIONS, makes_known
 from spec2prod.domain.plan import Mode, Stage
 from spec2prod.domain.question import Kept, Question
 from spec2prod.domain.rounds import Round, is_new, round_of, whole
@@ -73,7 +74,9 @@ class Generation:
 
     def result(self) -> StageResult:
         """Tell what was asked and what came."""
-        return result_of(self.session.plan, self.requests, self.outcomes, self.rounds, tuple(self.errors.values()))
+        known = makes_known(self.session.ports.tree.read(path) or "" for path in CONFIGURATIONS)
+        errors = tuple(self.errors.values())
+        return result_of(self.session.plan, self.requests, self.outcomes, self.rounds, errors, marker_known=known)
 
     @property
     def _in_turn(self) -> bool:

@@ -19,14 +19,19 @@ if TYPE_CHECKING:
     from spec2prod.errors import Spec2prodError
 
 
-def result_of(
+def result_of(  # noqa: PLR0913 - each is one thing that the stage knows
     plan: Plan,
     requests: Sequence[TestRequest],
     outcomes: Sequence[TaskOutcome],
     rounds: Sequence[Round],
     errors: Sequence[Spec2prodError],
+    *,
+    marker_known: bool,
 ) -> StageResult:
-    """Tell what was asked and what came; `errors` are of generators that could not be asked. No file is no success, whatever was said."""
+    """Tell what was asked and what came; `errors` are of generators that could not be asked. No file is no success, whatever was said.
+
+    `marker_known` says whether the project's own pytest knows the marker that ties tests to requirements.
+    """
     answered = sorted({each.model for each in outcomes if each.model})
     troubles = [_trouble(each) for each in outcomes if each.status is not TaskStatus.DELIVERED]
     return StageResult(
@@ -42,6 +47,7 @@ def result_of(
             "scripted_model": any(map(is_scripted, answered)) if answered else plan.scripted_model,
             "answered_by": answered,
             "given_up": [f"{each.module}: {why}" for each in outcomes for why in each.tried],
+            "marker_known": marker_known,
             "paused": [{"task": each.task_id, "module": each.module, "go_on": each.next_step} for each in outcomes if each.resumable],
         },
     )

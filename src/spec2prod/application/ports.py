@@ -20,6 +20,7 @@ from spec2prod.domain.feedback import Feedback
 from spec2prod.domain.judged import Judged
 from spec2prod.domain.plan import Stage, Target
 from spec2prod.domain.question import Kept, Question, Reads
+from spec2prod.domain.quota import Asking, Turn
 from spec2prod.domain.release import Artifact, Attestation, Deployment, Entry, ProductionRules
 from spec2prod.domain.run import Replayed
 from spec2prod.domain.specification import Specification
@@ -293,6 +294,26 @@ class Breaker(Protocol):
 
     def abandoned(self, caller: str) -> None:
         """Note that a caller ended without an answer either way: its trial is free again."""
+        ...
+
+
+class Quota(Protocol):
+    """Gives conversations their turn: so many at a time at one endpoint, so much money in any hour (`domain.quota`)."""
+
+    def ask(self, asking: Asking) -> Turn:
+        """Ask for a turn, or ask again: the first question takes a place in the queue. Whoever has its turn may ask again, and keeps it.
+
+        Raises:
+            StoreError: where nobody knows.
+        """
+        ...
+
+    def leave(self, task: str) -> None:
+        """Give a turn back, or a place in the queue. Safe for a task that has neither."""
+        ...
+
+    def spent(self, task: str, usd: float) -> None:
+        """Note what a task has cost so far, all in all, in US dollars. Saying it twice counts once."""
         ...
 
 

@@ -208,9 +208,10 @@ class Scheduler:
 
 @dataclass(slots=True)
 class Noted:
-    """How long the processes that a piece of work has started had waited for a slot, in milliseconds."""
+    """How long the processes that a piece of work has started had waited for a slot, and how long before they had begun (milliseconds)."""
 
     ms: float = 0.0
+    ahead_ms: float = 0.0
 
 
 _NOTED: ContextVar[Noted | None] = ContextVar("waited", default=None)
@@ -273,6 +274,8 @@ class ScheduledHost:
             if (noted := _NOTED.get()) is not None:
                 noted.ms += waited_ms
             completed = await self._host.run(command)
+            if noted is not None:
+                noted.ahead_ms = max(noted.ahead_ms, completed.ahead_ms)
         if completed.exit_code is not None and completed.exit_code >= 0:  # how long it took until it was killed teaches nothing
             self._history.learn(name, completed.wall_ms)
         return completed

@@ -120,11 +120,13 @@ class Session:
         """Measure a stage from its begin to its end, whatever ends it; `told` says why it begins, if that needs saying."""
         self.running[stage] = start = self.ports.clock.elapsed_ms()
         self.tell("stage_started", stage, told or f"{stage} started")
+        known = len(self.spans)
         try:
             yield
         finally:
             del self.running[stage]
-            self.spans.append(Span(name=stage, start_ms=start, end_ms=self.ports.clock.elapsed_ms()))
+            begun = min([start, *(span.start_ms for span in self.spans[known:] if span.stage == stage)])  # a tool may have had a head start
+            self.spans.append(Span(name=stage, start_ms=begun, end_ms=self.ports.clock.elapsed_ms()))
 
     async def timed[T](self, stage: Stage, name: str, work: Awaitable[T]) -> T:
         """Measure one step inside a stage."""
@@ -134,7 +136,8 @@ class Session:
                 return await work
             finally:
                 end = self.ports.clock.elapsed_ms()
-                self.spans.append(Span(name=name, stage=stage, start_ms=start, end_ms=end, waited_ms=waited.ms))
+                begun = max(0.0, start - waited.ahead_ms)
+                self.spans.append(Span(name=name, stage=stage, start_ms=begun, end_ms=end, waited_ms=waited.ms))
 
     async def beside[T](self, *calls: Callable[[], Awaitable[T]]) -> list[T]:
         """Run the calls at once in async mode, one after another in sync mode: the only place where modes differ."""
@@ -400,8 +403,13 @@ class Session:
         return tuple(
             judge(rule, evidence.get(rule.gate) if rule.gate in fresh else None, waivers=self.plan.waivers, today=today)
             for rule in (self.plan.rules if rules is None else rules)
-            if rule.gate in stage_gates
+            if rule.gate in stage_gates and (rule.gate != REQUIREMENTS or self.traces_requirements)
         )
+
+    @property
+    def traces_requirements(self) -> bool:
+        """Whether the rule on requirements is in force: from the start, or since a test carries a requirement's ID."""
+        return self.plan.traces_requirements or any(case.requirements for case in self.suite.cases)
 
     def look_for_defects(self) -> None:
         """Bind what is known of the component's suspected defects now to the tree as it is; the record needs no process."""

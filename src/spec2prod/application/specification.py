@@ -38,6 +38,7 @@ class Promotion:
     left_out: tuple[str, ...] = ()
     time_limit_s: float | None = None
     fail_fast: bool = False
+    traces_requirements: bool = True
     generators: tuple[str, ...] = ("openhands",)
     rounds: int = 1
 
@@ -65,6 +66,7 @@ def plan_promotion(asked: Promotion, component: Component, specification: Specif
         stages=(Stage.SPECIFICATION, Stage.TESTING, *generation, Stage.REFACTORING, *acceptance, *_CLIMB[asked.target]),
         rules=tuple(rules),
         staging_rules=asked.staging_rules,
+        traces_requirements=asked.traces_requirements,
         left_out=asked.left_out,
         time_limit_s=asked.time_limit_s,
         generate=asked.generate,

@@ -6,12 +6,12 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from platformdirs import user_cache_path
 
 from spec2prod.adapters import examination
-from spec2prod.application.ports import Breaker, TestWriter
+from spec2prod.application.ports import Breaker, Quota, TestWriter
 from spec2prod.bootstrap.place import Place, place_of
 from spec2prod.bootstrap.project import project_root
 from spec2prod.bootstrap.request import new_run_id
@@ -19,6 +19,7 @@ from spec2prod.config.settings import Settings, read_settings
 from spec2prod.domain.candidate import TaskOutcome, TestRequest
 from spec2prod.domain.feedback import Feedback
 from spec2prod.domain.plan import Mode
+from spec2prod.domain.quota import QuotaRules
 from spec2prod.errors import AgentUnavailableError
 
 if TYPE_CHECKING:
@@ -63,15 +64,23 @@ class Unready(Nobody):
         raise self._trouble
 
 
-def ready_writer(place: Place, mode: Mode, breakers: Callable[[str], Breaker] | None = None) -> TestWriter:
-    """Return the agent, after a cheap look at the machine; the writer itself looks at its environment, key and model.
+class Shared(NamedTuple):
+    """What all runs on one database share about the agent: breakers by endpoint, turns; and who hears of waiting. Else each has its own."""
 
-    `breakers` gives the breaker of an endpoint that all runs on one database share; each run has its own without it.
-    """
+    breakers: Callable[[str], Breaker] | None = None
+    quota: Quota | None = None
+    tell: Callable[[str], None] = lambda _text: None
+
+
+ALONE = Shared()
+
+
+def ready_writer(place: Place, mode: Mode, shared: Shared = ALONE) -> TestWriter:
+    """Return the agent, after a cheap look at the machine; the writer itself looks at its environment, key and model."""
     trouble = examination.before_generation(place.component.root)
     if trouble is not None:
         return Unready(AgentUnavailableError(f"{trouble.name}: {trouble.told}", next_step=trouble.next_step))
-    return openhands_writer(place, mode, breakers)
+    return openhands_writer(place, mode, shared)
 
 
 def writer_for(name: str, component_path: Path | None, config: Mapping[str, Any]) -> OpenHandsWriter:
@@ -101,6 +110,8 @@ def agent_options(settings: Settings, mode: Mode = Mode.ASYNC) -> OpenHandsOptio
         max_tokens=chosen.max_tokens,
         max_cost_usd=chosen.max_cost_usd,
         max_concurrent=chosen.max_concurrent if mode is Mode.ASYNC else 1,
+        endpoint_slots=chosen.endpoint_slots,
+        max_usd_per_hour=chosen.max_usd_per_hour,
         time_left_s=settings.time_limit_seconds,
         fallbacks=tuple(
             Endpoint(
@@ -115,7 +126,12 @@ def agent_options(settings: Settings, mode: Mode = Mode.ASYNC) -> OpenHandsOptio
     )
 
 
-def openhands_writer(place: Place, mode: Mode, breakers: Callable[[str], Breaker] | None = None) -> OpenHandsWriter:
+def quota_rules(settings: Settings) -> QuotaRules:
+    """Return what the agent's conversations have together, over all runs that share a database."""
+    return QuotaRules(endpoint_slots=settings.openhands.endpoint_slots, usd_per_hour=settings.openhands.max_usd_per_hour)
+
+
+def openhands_writer(place: Place, mode: Mode, shared: Shared = ALONE) -> OpenHandsWriter:
     """Return the agent of one run; nothing is started yet."""
     from spec2prod.adapters.openhands.workplace import Workplace
     from spec2prod.adapters.openhands.writer import OpenHandsWriter
@@ -129,7 +145,8 @@ def openhands_writer(place: Place, mode: Mode, breakers: Callable[[str], Breaker
         environment=find_openhands(),
         box=find_sandbox(),
     )
-    return OpenHandsWriter(agent_options(place.settings, mode), workplace, breakers=breakers)
+    options = agent_options(place.settings, mode)
+    return OpenHandsWriter(options, workplace, breakers=shared.breakers, quota=shared.quota, tell=shared.tell)
 
 
 def install_openhands(say: Callable[[str], None]) -> Environment:

@@ -12,6 +12,7 @@ from spec2prod.adapters import programs
 from spec2prod.adapters.clock import SystemClock
 from spec2prod.adapters.environments.seen import Seen
 from spec2prod.adapters.host import ProcessHost
+from spec2prod.adapters.host.ahead import HeadStart
 from spec2prod.adapters.journal import InMemoryJournal
 from spec2prod.adapters.store.defects import PassingDefects
 from spec2prod.application.ports import Defects, Gate, History, Journal, Memory, Ports, TestWriter
@@ -45,8 +46,9 @@ def ports_of(  # noqa: PLR0913 - what a run brings
     plan: Plan | None = None,
     memory: Memory | None = None,
     defects: Defects | None = None,
+    ahead: HeadStart | None = None,
 ) -> Ports:
-    """Return what a run there turns outward to; `secret` is what its tests' answers must repeat."""
+    """Return what a run there turns outward to; `secret` is what its tests' answers must repeat, `ahead` what runs already."""
     suite = TestsGate(nonce=secret or uuid.uuid4().hex, performance=place.performance, timeout_s=place.settings.test_timeout_seconds)
     interpreter, ours = place.component.interpreter, Path(sys.executable)
     selection = programs.ruff_selection(place.component.root, place.component.source)
@@ -62,7 +64,7 @@ def ports_of(  # noqa: PLR0913 - what a run brings
         *place.own_gates,
     )
     history = history or NoHistory()
-    host = scheduled(ProcessHost(begun=_make_ready_soon), place, history, plan)
+    host = scheduled(ProcessHost(begun=_make_ready_soon, ahead=ahead), place, history, plan)
     return Ports(
         journal=journal or InMemoryJournal(),
         clock=clock,

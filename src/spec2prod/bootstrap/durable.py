@@ -7,7 +7,7 @@ import hashlib
 import os
 import socket
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -20,13 +20,15 @@ from spec2prod.adapters.store.breakers import breakers_in
 from spec2prod.adapters.store.database import Database, Hold, open_database
 from spec2prod.adapters.store.defects import DefectStore, PassingDefects, UnreadableDefects
 from spec2prod.adapters.store.journal import DurableJournal
+from spec2prod.adapters.store.quotas import SharedQuota
 from spec2prod.adapters.store.runs import OPEN, TO_GO_ON_WITH, Runs, State, StoredRun, Write
 from spec2prod.adapters.tree import ProjectTree
-from spec2prod.application.ports import Breaker, Clock, Defects, Event, Journal, Tree
+from spec2prod.application.ports import Clock, Defects, Event, Journal, Tree
+from spec2prod.bootstrap.agent import Shared, quota_rules
 from spec2prod.bootstrap.listening import told_to
 from spec2prod.bootstrap.project import project_root
 from spec2prod.bootstrap.request import Request
-from spec2prod.config.settings import read_settings
+from spec2prod.config.settings import Settings, read_settings
 from spec2prod.domain.plan import Plan
 from spec2prod.domain.run import Run
 from spec2prod.errors import ComponentBusyError, RunChangedError, StoreError, StoreLayoutError, TakenOverError
@@ -138,9 +140,12 @@ class Keeper:
             return DefectStore(self._database, project)
         return UnreadableDefects(self._unusable) if self._unusable else PassingDefects()
 
-    def breakers(self) -> Callable[[str], Breaker] | None:
-        """Return what gives the breaker of an endpoint, shared by all runs on the database; None where there is none."""
-        return None if self._database is None else breakers_in(self._database)
+    def shared(self, settings: Settings) -> Shared:
+        """Return what all runs on the database share about the agent; without a database each has its own."""
+        if self._database is None:
+            return Shared(tell=self._tell)
+        quota = SharedQuota(self._database, quota_rules(settings), f"agents of {self._lock_name}")
+        return Shared(breakers=breakers_in(self._database), quota=quota, tell=self._tell)
 
     def earlier(self, request: Request, plan: Plan, inputs: Mapping[str, str], *, named: str = "") -> StoredRun | None:
         """Return the run to go on with; None where a new one begins. `named` is the ID that it has, or will have.
@@ -201,8 +206,8 @@ class Keeper:
         done = runs.steps(self.run)
         self._tell(f"going on with run {run.id[:_SHORT]}, {done} step{'' if done == 1 else 's'} of it {'is' if done == 1 else 'are'} done")
 
-    def begin(self, request: Request, plan: Plan, inputs: Mapping[str, str]) -> None:
-        """Note a new run; where that fails it goes on all the same, and so it is told."""
+    def begin(self, request: Request, plan: Plan, inputs: Mapping[str, str], *, secret: str = "") -> None:
+        """Note a new run; where that fails it goes on all the same, and so it is told. `secret` is what its tests' answers must repeat."""
         if self._database is None:
             return
         now = self._database.now()
@@ -216,7 +221,7 @@ class Keeper:
             inputs=inputs,
             state=State.RUNNING,
             attempt=1,
-            secret=uuid.uuid4().hex,
+            secret=secret or uuid.uuid4().hex,
             version=__version__,
             root=str(self._root),
             lock_name=self._lock_name,

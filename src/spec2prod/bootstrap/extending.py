@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spec2prod.adapters.interpreter import find_interpreter
+from spec2prod.adapters.store.breakers import breakers_in
+from spec2prod.adapters.store.quotas import SharedQuota
 from spec2prod.adapters.tree import STATE, ProjectTree
-from spec2prod.bootstrap.agent import agent_options, find_openhands
+from spec2prod.application.ports import Event
+from spec2prod.bootstrap.agent import Shared, agent_options, find_openhands, quota_rules
+from spec2prod.bootstrap.durable import database_of
+from spec2prod.bootstrap.listening import told_to
 from spec2prod.bootstrap.project import project_root
 from spec2prod.config.settings import Settings, read_settings
 from spec2prod.domain.candidate import TaskOutcome
@@ -54,11 +61,31 @@ async def extend(task: str, grant: Grant) -> Extended:
     limits = _raised(task_id, record, paused_at, grant)
     options = replace(_as_it_was(agent_options(settings), paused_at), max_concurrent=1)
     _refuse_pause(record, limits, options)
-    writer = OpenHandsWriter(options, _workplace(root, record.run_id, settings))
+    with _shared(root, settings, task_id) as shared:
+        place = _workplace(root, record.run_id, settings)
+        writer = OpenHandsWriter(options, place, breakers=shared.breakers, quota=shared.quota, tell=shared.tell)
+        try:
+            return Extended(run_id=record.run_id, outcome=await writer.extend(record, limits))
+        finally:
+            await writer.stop()
+
+
+@contextmanager
+def _shared(root: Path, settings: Settings, task_id: str) -> Iterator[Shared]:
+    """Give what all runs on the database share about the agent: an extended task takes its turn like any."""
+    database = database_of(root, settings.database_url)
+    if database is None:
+        yield Shared(tell=_tell)
+        return
     try:
-        return Extended(run_id=record.run_id, outcome=await writer.extend(record, limits))
+        quota = SharedQuota(database, quota_rules(settings), f"agents of task {task_id}")
+        yield Shared(breakers=breakers_in(database), quota=quota, tell=_tell)
     finally:
-        await writer.stop()
+        database.close()
+
+
+def _tell(text: str) -> None:
+    told_to().tell(Event(kind="agent", stage=None, text=text, at_ms=0.0))
 
 
 def find_task(root: Path, task: str) -> tuple[str, TaskRecord]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from spec2prod.adapters.judge import place as judge_place
 from spec2prod.adapters.judge.client import Judge, Mutation
-from spec2prod.adapters.judge.place import Bounds, JudgeError, interpreter_folders
+from spec2prod.adapters.judge.place import Bounds, JudgeError, interpreter_folders, sealed
 from spec2prod.adapters.judge.reading import Progress
 from spec2prod.adapters.sandbox import find_sandbox
 from spec2prod.bootstrap.judging_place import Workplace
@@ -71,7 +71,7 @@ async def measured_in(  # noqa: PLR0913 - what a measurement is made of
         readable=work.readable,
     )
     async with Judge(where, _news(listen)) as judge:
-        return await judge.measure(suite, files, component.modules, mutation=mutation)
+        return await judge.measure(suite, files, component.modules, mutation=mutation, witnesses=[work.examples])
 
 
 def _news(listen: Callable[[str], None]) -> Callable[[Progress], None]:
@@ -120,10 +120,15 @@ def _boxed(work: Workplace, command: Command, folder: Path) -> Command:
     argv = [word.replace("{scratch}", str(folder)) for word in command.argv]
     box = find_sandbox()
     readable = (work.component.root, Path(WORKERS), *interpreter_folders(work.component.interpreter), *work.readable)
-    wrapped = box.wrap(argv, readable=readable, writable=(folder,), cwd=command.cwd)
+    wrapped = sealed(box, box.wrap(argv, readable=readable, writable=(folder,), cwd=command.cwd))
     return replace(
         command,
-        argv=(wrapped[0], "--unshare-net", *wrapped[1:]) if box.bwrap is not None else wrapped,
-        env={**{name: value.replace("{scratch}", str(folder)) for name, value in command.env.items()}, "TMPDIR": str(folder)},
+        argv=wrapped,
+        env={**{name: value.replace("{scratch}", str(folder)) for name, value in command.env.items()}, "TMPDIR": str(folder), **_lenient()},
         answer=str(folder / command.answer),
     )
+
+
+def _lenient() -> dict[str, str]:
+    """Let pytest start where the project makes warnings errors, and a plugin of the environment warns at its start."""
+    return {"PYTEST_ADDOPTS": " ".join([os.environ.get("PYTEST_ADDOPTS", ""), "-W ignore::pytest.PytestDeprecationWarning"]).strip()}

@@ -14,6 +14,7 @@ from spec2prod.domain.judging_canaries import canary_file
 from spec2prod.errors import UsageError
 
 _CANARIES = "test_spec2prod_canaries.py"
+_EXAMPLES = "test_spec2prod_examples.py"
 _LARGEST = 4 * 1024 * 1024  # bytes of a test file
 
 
@@ -29,7 +30,8 @@ class Candidate:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workplace:
     """The copy. `component` lies in it; `suite` are the existing tests without the candidates, `files` leads from a path in the copy to
-    the candidate there, `canaries` is the canaries' file. `readable` is what its imports need from outside.
+    the candidate there, `canaries` is the canaries' file, `examples` that of the specification's examples (empty where there is none).
+    `readable` is what its imports need from outside.
     """  # noqa: D205 - one thought
 
     tree: Tree
@@ -37,6 +39,7 @@ class Workplace:
     suite: tuple[str, ...]
     files: Mapping[str, Candidate]
     canaries: str
+    examples: str = ""
     readable: tuple[Path, ...] = ()
     timeout_s: float = 600.0
 
@@ -90,6 +93,15 @@ def _with_canaries(copy: Tree, component: Component, files: Mapping[str, Candida
         readable=_linked(component.interpreter),
         timeout_s=timeout_s,
     )
+
+
+def with_examples(work: Workplace, text: str) -> Workplace:
+    """Put the specification's examples into the copy, as tests; nothing where the text is empty."""
+    if not text:
+        return work
+    path = f"{work.component.tests_folder}/{_free(_EXAMPLES, {PurePosixPath(each).name for each in work.tree.list_files()})}"
+    work.tree.write_new(path, text)
+    return replace(work, examples=path)
 
 
 def _refuse_other_kinds(file: Path, own: str, component: Component) -> None:

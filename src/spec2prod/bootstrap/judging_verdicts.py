@@ -23,15 +23,16 @@ from spec2prod.bootstrap.judging_measured import (
     measured_in,
     plain_in,
 )
-from spec2prod.bootstrap.judging_place import Workplace
+from spec2prod.bootstrap.judging_place import Workplace, with_examples
 from spec2prod.bootstrap.judging_told import NOTHING, ScreenedFiles, rows, suite_kills, survivors, uncovered
 from spec2prod.domain.example import examples_of
 from spec2prod.domain.judged import Judged
 from spec2prod.domain.judging import Beforehand, Filter, JudgedVerdict, Judgement, Measured, judged, last_line
 from spec2prod.domain.judging_canaries import planted, void_reason
 from spec2prod.domain.judging_comparing import Repeats, confirmed, grounded, harmless, has_own_times, ordered, swaying, unstable
-from spec2prod.domain.judging_oracle import heard
-from spec2prod.domain.screening import screen
+from spec2prod.domain.judging_oracle import claims_of, heard
+from spec2prod.domain.judging_witness import Witness, witness
+from spec2prod.domain.screening import Screened, screen
 from spec2prod.domain.screening_doubts import doubts
 from spec2prod.domain.specification import Specification
 
@@ -50,8 +51,10 @@ async def verdicts_in(
     if not left:
         verdicts = judged(NOTHING, _names(screened), Beforehand(objections=_objections(screened)))
         return replace(told, tests=rows(work, screened, verdicts))
+    examples = witness(claims_of(examples_of(specification)) if specification else (), _sources(work))
+    work = with_examples(work, examples.text)
     before = work.tree.digest(work.tree.list_files())
-    measured, found, known = await _found(work, left, screened, specification, listen, run or ProcessHost().run)
+    measured, found, known = await _found(work, left, screened, specification, examples, listen, run or ProcessHost().run)
     if work.tree.digest(work.tree.list_files()) != before:
         raise JudgeError("the copy of the project changed while it was judged", next_step="judge in a sandbox: spec2prod doctor")
     canaries = planted(work.canaries)
@@ -78,12 +81,13 @@ async def _found(  # noqa: PLR0913, PLR0917 - what it goes by
     left: Sequence[str],
     screened: ScreenedFiles,
     specification: Specification | None,
+    examples: Witness,
     listen: Callable[[str], None],
     run: Run,
 ) -> tuple[Measured, tuple[Judgement, ...], Beforehand]:
     """Measure, compare with other ways to run, judge; return also what was known of the tests when they were judged."""
     measured, together = await asyncio.gather(
-        measured_in(work, work.suite, [*left, work.canaries], listen=listen, mutation=Mutation.MATRIX),
+        measured_in(work, work.suite, [*left, *filter(None, (work.canaries, work.examples))], listen=listen, mutation=Mutation.MATRIX),
         measured_in(work, (), left, ELSEWHERE),
     )
     functions = frozenset(case.function for case in measured.cases)
@@ -98,9 +102,10 @@ async def _found(  # noqa: PLR0913, PLR0917 - what it goes by
         objections=_objections(screened),
         suspicions=_suspicions(work),
         unstable=unsteady,
-        stating=_stating(screened),
+        stating=_those(screened, lambda each: each.states_value),
+        comparing=_those(screened, lambda each: each.compares),
     )
-    known = _with_witness(work, specification, known)
+    known = _with_witness(work, examples, known)
     sure = confirmed(measured, after, set(able) - unsteady.keys(), HOW_PLAIN)
     return measured, judged(sure, {*ours, *planted(work.canaries)}, known), known
 
@@ -129,23 +134,26 @@ def _names(screened: ScreenedFiles) -> frozenset[str]:
 
 def _suspicions(work: Workplace) -> dict[str, str]:
     """Return what the texts alone give a person to look at."""
-    component = work.component
-    sources = {component.dotted(path): work.tree.read(path) or "" for path in component.modules}
+    sources = _sources(work)
     return {f"{path}::{name}": told for path, each in work.files.items() for name, told in doubts(each.text, sources).items()}
 
 
-def _with_witness(work: Workplace, specification: Specification | None, known: Beforehand) -> Beforehand:
-    """Add what the specification's examples say of the tests."""
-    examples = examples_of(specification).found if specification else ()
-    told = {path: heard(each.text, examples) for path, each in work.files.items()} if examples else {}
+def _sources(work: Workplace) -> dict[str, str]:
+    return {work.component.dotted(path): work.tree.read(path) or "" for path in work.component.modules}
+
+
+def _with_witness(work: Workplace, examples: Witness, known: Beforehand) -> Beforehand:
+    """Add what the specification's examples say of the tests, and where the planted ones stand."""
+    told = {path: heard(each.text, examples.heard) for path, each in work.files.items()} if examples.heard else {}
     opposite = {f"{path}::{name}": words for path, each in told.items() for name, words in each.opposite.items()}
     agreeing = frozenset(f"{path}::{name}" for path, each in told.items() for name in each.agreeing)
-    return replace(known, doubts={**known.doubts, **opposite}, agreeing=agreeing)
+    planted_at = {f"{work.examples}::{name}": each.where for name, each in examples.claims.items()}
+    return replace(known, doubts={**known.doubts, **opposite}, agreeing=agreeing, examples=planted_at)
 
 
-def _stating(screened: ScreenedFiles) -> frozenset[str]:
+def _those(screened: ScreenedFiles, wanted: Callable[[Screened], bool]) -> frozenset[str]:
     tests = ((path, each) for path, found in screened.items() if not isinstance(found, str) for each in found)
-    return frozenset(f"{path}::{each.name}" for path, each in tests if each.states_value)
+    return frozenset(f"{path}::{each.name}" for path, each in tests if wanted(each))
 
 
 def _objections(screened: ScreenedFiles) -> dict[str, str]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _MB = 1_000_000
 _HOUR_S = 3_600.0
 _SECRET = ("key", "token", "password", "secret")
+_ONLY_WHEN = frozenset({"endpoint_slots", "max_usd_per_hour"})
 
 
 def memory_of(place: Place, database: Database | None) -> Memory | None:
@@ -85,7 +86,8 @@ def agents_of(settings: Settings) -> dict[str, str]:
 
 
 def _options(table: BaseModel) -> dict[str, str]:
-    return {name: str(value) for name, value in table.model_dump().items() if not any(each in name for each in _SECRET)}
+    told = table.model_dump(exclude=set(_ONLY_WHEN)).items()
+    return {name: str(value) for name, value in told if not any(each in name for each in _SECRET)}
 
 
 def _code(folder: str) -> str:

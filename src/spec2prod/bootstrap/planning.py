@@ -30,11 +30,8 @@ def prepare(request: Request, run_id: str) -> tuple[Plan, Place]:
     specification = markdown.read_spec(request.spec, place.tree.root)
     target = target_of(request.target)
     compared = performance_of(place.tree, place.component, settings)
-    asks = {
-        "asks_performance": compared is not None,
-        "asks_requirements": asks_requirements(place.tree, place.component, settings, specification),
-    }
-    rules = applicable(rules_for(target, settings, specification), **asks)
+    asks_performance = compared is not None
+    rules = applicable(rules_for(target, settings, specification), asks_performance=asks_performance)
     generators = generators_of(settings)
     gates = own_gates(settings, place.component.interpreter, rules)
     place = replace(place, own_gates=gates, performance=compared, priority=request.priority)
@@ -54,6 +51,9 @@ def prepare(request: Request, run_id: str) -> tuple[Plan, Place]:
         left_out=left_out(target, settings),
         time_limit_s=settings.time_limit_seconds,
         fail_fast=settings.fail_fast,
-        staging_rules=applicable(rules_for(Target.STAGING, settings, specification), **asks) if target is Target.PRODUCTION else (),
+        staging_rules=applicable(rules_for(Target.STAGING, settings, specification), asks_performance=asks_performance)
+        if target is Target.PRODUCTION
+        else (),
+        traces_requirements=asks_requirements(place.tree, place.component, settings, specification),
     )
     return plan_promotion(asked, place.component, specification, rules), place

@@ -88,7 +88,7 @@ def _interpreter_by(place: Place) -> str:
 def _asked(plan: Plan, place: Place) -> Iterator[Asked]:
     """Yield the processes of the stages that measure, grouped as a run groups them."""
     session = Session(plan, ports_to_look_at(place))
-    ruled = {rule.gate for rule in plan.rules}
+    ruled = {rule.gate for rule in plan.first_rules}
     for stage in (Stage.TESTING, Stage.REFACTORING):
         for group in in_one_process(session.asked(session.names(stage))):
             command = command_of(group, plan.component)
@@ -105,7 +105,7 @@ def _asked(plan: Plan, place: Place) -> Iterator[Asked]:
 
 def _why_not(waiver: Waiver, today: date, plan: Plan, settings: Settings) -> str:
     """Return why a waiver would not count, empty where it would."""
-    rule = next((rule for rule in plan.rules if rule.gate == waiver.gate), None)
+    rule = next((rule for rule in plan.first_rules if rule.gate == waiver.gate), None)
     if rule is None:
         return f"{plan.target} asks nothing of {waiver.gate}"
     why = objection(waiver, today, waivable=rule.waivable)

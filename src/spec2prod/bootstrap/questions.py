@@ -52,10 +52,9 @@ def asks_requirements(tree: ProjectTree, component: Component, settings: Setting
     return stated or specification.states_ids or any(carries_marker(tree.read(path) or "") for path in component.tests)
 
 
-def applicable(rules: Sequence[Rule], *, asks_performance: bool, asks_requirements: bool = True) -> tuple[Rule, ...]:
-    """Return the rules without those that have nothing to go by: no benchmark, nothing that names a requirement."""
-    left = {*([] if asks_performance else [PERFORMANCE]), *([] if asks_requirements else [REQUIREMENTS])}
-    return tuple(rule for rule in rules if rule.gate not in left)
+def applicable(rules: Sequence[Rule], *, asks_performance: bool) -> tuple[Rule, ...]:
+    """Return the rules without that on performance where it has nothing to go by: no benchmark."""
+    return tuple(rule for rule in rules if asks_performance or rule.gate != PERFORMANCE)
 
 
 def keep_figures(run: Run) -> str:

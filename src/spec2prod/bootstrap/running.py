@@ -17,6 +17,8 @@ from spec2prod.adapters.clock import SystemClock
 from spec2prod.application.pipeline import run_plan
 from spec2prod.application.ports import Event, TestWriter
 from spec2prod.bootstrap.agent import Nobody, ready_writer
+from spec2prod.bootstrap.ahead import Ahead
+from spec2prod.bootstrap.ahead_learnt import learn, with_given_up
 from spec2prod.bootstrap.assembly import ports_of
 from spec2prod.bootstrap.defects import project_of
 from spec2prod.bootstrap.durable import Keeper, inputs_of, open_keeper
@@ -40,13 +42,14 @@ class Calling:
     """How a caller has its run. `writer` stands in for the agent; `run_id` is the ID of the run, also of one to go on with.
 
     `deliver` is called with what came of it before the run counts as finished: what it does not get done is done again where the run
-    is gone on with. `takes_signals` is off where signals are somebody else's.
+    is gone on with. `takes_signals` is off where signals are somebody else's. `ahead` is what was started before.
     """
 
     writer: TestWriter | None = None
     run_id: str = ""
     takes_signals: bool = True
     deliver: Callable[[Run | Refusal], None] | None = None
+    ahead: Ahead | None = None
 
     def delivered[T: (Run, Refusal)](self, told: T) -> T:
         """Hand on what came of it."""
@@ -55,21 +58,22 @@ class Calling:
         return told
 
 
-async def promote(
+async def promote(  # noqa: PLR0913 - as a caller has it
     request: Request,
     *,
     writer: TestWriter | None = None,
     run_id: str = "",
     takes_signals: bool = True,
     deliver: Callable[[Run | Refusal], None] | None = None,
+    ahead: Ahead | None = None,
 ) -> Run | Refusal:
     """Read, plan and run; go on with what was interrupted. What is refused before it begins is a `Refusal`.
 
     SIGTERM interrupts as Ctrl-C does. The other arguments are those of `Calling`.
     """
-    calling = Calling(writer=writer, run_id=run_id, takes_signals=takes_signals, deliver=deliver)
-    clock = SystemClock()
-    started_at = clock.now()
+    calling = Calling(writer=writer, run_id=run_id, takes_signals=takes_signals, deliver=deliver, ahead=ahead)
+    clock = SystemClock(ahead.host.began if ahead else None)
+    started_at = clock.began_at
     try:
         keeper = await open_keeper(request, clock)
     except Spec2prodError as error:
@@ -93,7 +97,7 @@ async def _kept(request: Request, keeper: Keeper, clock: SystemClock, started_at
             plan, place = prepare(request, run_id)
             keeper.go_on(earlier)
         else:
-            keeper.begin(request, plan, inputs)
+            keeper.begin(request, plan, inputs, secret=calling.ahead.host.secret if calling.ahead else "")
         place.tree.make_run_folder()
     except Spec2prodError as error:
         refusal = _refusal(request, run_id, clock, started_at, error)
@@ -112,17 +116,23 @@ async def _kept(request: Request, keeper: Keeper, clock: SystemClock, started_at
 
 
 async def _run(plan: Plan, place: Place, clock: SystemClock, calling: Calling, keeper: Keeper) -> Run:
-    prelude = [Span(name=Stage.SPECIFICATION, start_ms=0.0, end_ms=clock.elapsed_ms())]
+    prelude = [Span(name=Stage.SPECIFICATION, start_ms=clock.made_ms, end_ms=clock.elapsed_ms())]
     asks_agent = plan.generate and OPENHANDS in plan.generators
-    agent = calling.writer or (ready_writer(place, plan.mode, keeper.breakers()) if asks_agent else Nobody())
+    agent = calling.writer or (ready_writer(place, plan.mode, keeper.shared(place.settings)) if asks_agent else Nobody())
     history = history_of(keeper.database, plan.component.name)
     secret = keeper.run.secret if keeper.run else ""
     memory = memory_of(place, keeper.database)
     kept = keeper.defects(project_of(place.tree.root, place.settings.database_url))
-    ports = ports_of(place, clock, agent, journal=keeper.journal, secret=secret, history=history, plan=plan, memory=memory, defects=kept)
+    host = calling.ahead.host if calling.ahead else None
+    ports = ports_of(
+        place, clock, agent, journal=keeper.journal, secret=secret, history=history, plan=plan, memory=memory, defects=kept, ahead=host
+    )
     ports = replace(ports, writer=writers_of(plan, place, agent, ports.host))
     with _stoppable(takes_signals=calling.takes_signals) as task, keeper.listening(task):
         run = await _unwrapped(run_plan(plan, ports, prelude=prelude))
+    if calling.ahead:
+        run = replace(with_given_up(calling.ahead, run), started_at=clock.began_at)
+        learn(calling.ahead, plan, ports, run)
     teach(history, run)
     if trouble := settle(memory, place):
         told_to().tell(Event(kind="cache", stage=None, text=trouble, at_ms=run.total_ms))

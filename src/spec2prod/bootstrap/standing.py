@@ -54,7 +54,7 @@ def keep(question: Asked, run: Run, document: str, summary: str) -> None:
     stamps = _defects(run)
     if not may_stand(run) or stamps is None:
         return
-    watched = [*_watched(run), *stamps]
+    watched = [*watched_by(run), *stamps]
     try:
         if standing.fingerprint(question.root, question.key, question.outputs, ()) != question.seen and not _released(run):
             return
@@ -114,7 +114,7 @@ def _released(run: Run) -> bool:
     return any("environment" in result.outputs for result in run.stages)
 
 
-def _watched(run: Run) -> list[str]:
+def watched_by(run: Run) -> list[str]:
     """Name what a run could read outside of the project: the specification, both environments, and what they take from elsewhere."""
     interpreter, ours = run.plan.component.interpreter, Path(sys.executable)
     environments = [

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from datetime import date
 
 from spec2prod.adapters.clock import SystemClock
+from spec2prod.adapters.store.defects import DefectStore
 from spec2prod.application import testing
 from spec2prod.application.session import Session
 from spec2prod.bootstrap.agent import Nobody
 from spec2prod.bootstrap.assembly import ports_of
+from spec2prod.bootstrap.defects import project_of
 from spec2prod.bootstrap.durable import database_of
 from spec2prod.bootstrap.memory import memory_of, settle
 from spec2prod.bootstrap.planning import prepare
 from spec2prod.bootstrap.request import Request, new_run_id, target_of
 from spec2prod.config.rules import rules_for
+from spec2prod.domain.defect import Defect
 from spec2prod.domain.example_places import Given
 from spec2prod.domain.plan import Plan, Stage
 from spec2prod.domain.suite import SuiteReport
@@ -24,7 +27,10 @@ from spec2prod.domain.verdict import Judgement, judge
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traced:
-    """What was found. `from_run` is the earlier run that measured the tests, empty where they were run now; `is_asked` by a run's rules."""
+    """What was found. `from_run` is the earlier run that measured the tests, empty where they were run now; `is_asked` by a run's rules.
+
+    `defects` are the component's open ones: what an earlier run has put in doubt is not shown by the tests that pass.
+    """
 
     plan: Plan
     suite: SuiteReport
@@ -32,6 +38,7 @@ class Traced:
     examples: Given
     judgement: Judgement
     is_asked: bool
+    defects: tuple[Defect, ...]
     from_run: str = ""
 
 
@@ -46,9 +53,11 @@ async def trace_component(request: Request) -> Traced:
     database = database_of(place.tree.root, place.settings.database_url)
     try:
         memory = memory_of(place, database)
-        session = Session(plan, ports_of(place, SystemClock(), Nobody(), memory=memory))
+        kept = DefectStore(database, project_of(place.tree.root, place.settings.database_url)) if database else None
+        session = Session(plan, ports_of(place, SystemClock(), Nobody(), memory=memory, defects=kept))
         await session.ask(Stage.TESTING, session.ports.suite)
         await testing.settle(session, Stage.TESTING)
+        session.look_for_defects()
         settle(memory, place)
     finally:
         if database is not None:
@@ -61,6 +70,7 @@ async def trace_component(request: Request) -> Traced:
         matrix=session.matrix,
         examples=session.examples,
         judgement=judge(rule, evidence, waivers=plan.waivers, today=today),
-        is_asked=any(each.gate == REQUIREMENTS for each in plan.rules),
+        is_asked=session.traces_requirements,
+        defects=tuple(session.defects),
         from_run=evidence.from_cache if evidence else "",
     )

@@ -8,6 +8,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from spec2prod.bootstrap.ahead import Ahead
 from spec2prod.bootstrap.listening import telling
 from spec2prod.bootstrap.reporting import as_text, document_of, refuse_unwritable, save, summarise
 from spec2prod.bootstrap.request import Request
@@ -20,17 +21,23 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def run_and_report(
-    request: Request, *, output: Path, console: Console, emit: Callable[[str], None] | None, question: Asked | None = None
+def run_and_report(  # noqa: PLR0913 - what is asked, and where its answer goes
+    request: Request,
+    *,
+    output: Path,
+    console: Console,
+    emit: Callable[[str], None] | None,
+    question: Asked | None = None,
+    ahead: Ahead | None = None,
 ) -> int:
     """Run a request, write its report, tell its summary; return the exit code.
 
-    `emit` takes the document, where one is wanted; `question` is what the answer may be kept for.
+    `emit` takes the document, where one is wanted; `question` is what the answer may be kept for, `ahead` its head start.
     """
     refuse_unwritable(output)
     report = _Report(output)
     with telling(console):
-        told = run_to_the_end(promote(replace(request, output=output.absolute()), deliver=report.save))
+        told = run_to_the_end(promote(replace(request, output=output.absolute()), deliver=report.save, ahead=ahead))
     document, trouble = report.document, report.trouble
     summarise(told, console, None if trouble else output)
     if question is not None and isinstance(told, Run) and not trouble:

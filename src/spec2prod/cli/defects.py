@@ -226,7 +226,7 @@ def _tell(teller: Teller, defect: Defect, said: Sequence[Disposition]) -> None:
     teller.line(f"{defect.id}: {defect.sentence}", style="bold")
     for name, text in (
         ("component", f"{defect.component}, {defect.module}"),
-        ("requirement", ", ".join(f"{name} (text {text_hash or 'unknown'})" for name, text_hash in defect.requirements)),
+        ("requirement", ", ".join(f"{name} (hash of its text: {text_hash or 'unknown'})" for name, text_hash in defect.requirements)),
         ("test", f"{defect.test}, proposed as {defect.test_file}"),
         ("last seen", f"{defect.seen_at[:19].replace('T', ' ')} by the run {defect.run_id[:8]}"),
         ("state", "open" if defect.is_open else "disposed of"),

@@ -46,10 +46,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: a
 def extend(args: argparse.Namespace) -> int:
     """Go on, and tell what came."""
     from spec2prod.bootstrap import extending
+    from spec2prod.bootstrap.listening import telling
     from spec2prod.bootstrap.running import run_to_the_end
 
     grant = extending.granted(seconds=args.seconds, iterations=args.iterations, tokens=args.tokens, usd=args.usd)
-    return _tell(run_to_the_end(extending.extend(args.task, grant)))
+    with telling(console(stderr=True)):
+        extended = run_to_the_end(extending.extend(args.task, grant))
+    return _tell(extended)
 
 
 def _tell(extended: Extended) -> int:

@@ -50,10 +50,10 @@ examples:
   spec2prod judge --component api --json tests/test_api.py tests/test_errors.py
 """
 _SIGNS = {
-    "suspected_defect": ("!", "bold red"),
-    "errored": ("∅", "magenta"),
+    "suspected_defect": ("✗", "bold red"),
+    "errored": ("?", "bold magenta"),
     "rejected": ("✗", "red"),
-    "review": ("?", "yellow"),
+    "review": ("!", "yellow"),
     "accepted": ("✓", "green"),
     "redundant": ("=", "dim"),
 }
@@ -142,16 +142,23 @@ def tell(teller: Teller, judged: Judged) -> None:
     for file in dict.fromkeys(each.file for each in judged.tests):
         teller.heading(file)
         for each in sorted((test for test in judged.tests if test.file == file), key=_urgency):
-            _tell_one(teller, each)
+            _tell_one(teller, each, max(len(test.verdict) for test in judged.tests))
     teller.line()
-    teller.line(", ".join(f"{count} {verdict}" for verdict, count in _counts(judged).items()))
+    teller.line(", ".join(f"{count} {_worded(verdict)}" for verdict, count in _counts(judged).items()))
+    if exit_code(judged) is not ExitCode.PROMOTED:
+        teller.line("what the verdicts and filters mean: spec2prod judge --help")
 
 
-def _tell_one(teller: Teller, each: JudgedTest) -> None:
+def _worded(verdict: str) -> str:
+    return verdict.replace("_", " ")
+
+
+def _tell_one(teller: Teller, each: JudgedTest, width: int) -> None:
     sign, style = _SIGNS[each.verdict]
     decided = "" if each.verdict in _GOOD else f" (filter {each.filter_number}, {each.filter})"
     place = f"line {each.line}, " if each.line else ""
-    teller.line(f"{place}{each.name or 'the whole file'}{decided}: {each.sentence}", sign=f"  {sign} {each.verdict:<10}", style=style)
+    verdict = f"  {sign} {_worded(each.verdict):<{width}}"
+    teller.line(f"{place}{each.name or 'the whole file'}{decided}: {each.sentence}", sign=verdict, style=style)
 
 
 def _urgency(each: JudgedTest) -> int:

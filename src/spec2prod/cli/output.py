@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-_PIPED_WIDTH = 120  # columns where nobody says how many there are: a log, a pipe
+_PIPED_WIDTH = 140  # columns where nobody says how many there are, as in a log or a pipe: an address stays in one piece
 
 
 def guarded(command: Callable[[], int], *, debug: bool) -> int:

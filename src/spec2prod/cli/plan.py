@@ -92,9 +92,9 @@ def _stages(teller: Teller, explanation: Explanation) -> None:
             for service in asked.services:
                 teller.line(f"    needs {service}")
     if explanation.plan.generate:
-        teller.line(
-            f"the agent's model: {explanation.plan.model or 'none is set (LLM_MODEL)'}; coverage goal {explanation.plan.coverage_goal:g} %"
-        )
+        teller.line(f"tests are asked of: {', '.join(explanation.plan.generators)}; coverage goal {explanation.plan.coverage_goal:g} %")
+        if "openhands" in explanation.plan.generators:
+            teller.line(f"the agent's model: {explanation.plan.model or 'none is set (LLM_MODEL)'}")
     fixed = "mends what it can mend safely, and shows it" if explanation.plan.auto_fix else "mends nothing (--no-fix, or auto_fix_linting)"
     teller.line(f"the linter {fixed}")
     at_once = "at once" if explanation.plan.mode == "async" else "one after another"
@@ -105,7 +105,7 @@ def _rules(teller: Teller, explanation: Explanation) -> None:
     from spec2prod.reports.words import limits
 
     teller.heading("Rules in force")
-    for rule in explanation.plan.rules:
+    for rule in explanation.plan.first_rules:
         needed = limits(", ".join(f"{limit} ({limit.origin})" for limit in rule.limits))
         teller.line(f"{rule.gate}, {'required' if rule.required else 'optional'}{', waivable' if rule.waivable else ''}: {needed}")
     for clause in explanation.plan.left_out:
@@ -154,7 +154,7 @@ def _values(explanation: Explanation) -> dict[str, object]:
         "generation": {"asked": planned.generate, "required": planned.generation_required, "model": planned.model or None},
         "auto_fix": planned.auto_fix,
         "coverage_goal": planned.coverage_goal,
-        "rules": [_rule_values(rule) for rule in planned.rules],
+        "rules": [_rule_values(rule) for rule in planned.first_rules],
         "left_out": planned.left_out,
         "waivers": [
             {

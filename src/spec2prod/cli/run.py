@@ -16,6 +16,8 @@ from spec2prod.errors import UsageError
 
 if TYPE_CHECKING:
     from spec2prod.adapters.standing import Standing
+    from spec2prod.bootstrap.ahead import Ahead
+    from spec2prod.bootstrap.standing import Asked
 
 _PAINT = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -151,6 +153,7 @@ def is_text(word: str) -> bool:
 def run(args: argparse.Namespace) -> int:
     """Run, report, and return the exit code; a run of which nothing has changed is answered from what it left."""
     from spec2prod.bootstrap import standing
+    from spec2prod.bootstrap.ahead import head_start
 
     if batch.is_batch(args):
         return batch.run_batch(args, overrides(args))
@@ -160,6 +163,12 @@ def run(args: argparse.Namespace) -> int:
     if question is not None and (answer := standing.find(question)) is not None:
         return tell_again(answer, report_path(args), json=args.json)
 
+    with head_start(question, at_once=args.async_mode) as ahead:
+        return _run_anew(args, question, ahead)
+
+
+def _run_anew(args: argparse.Namespace, question: Asked | None, ahead: Ahead | None) -> int:
+    """Run and report: only here is what a run needs imported."""
     from spec2prod.bootstrap.request import Request
     from spec2prod.bootstrap.whole_run import run_and_report
 
@@ -168,14 +177,14 @@ def run(args: argparse.Namespace) -> int:
         component=args.component,
         target=args.target,
         async_mode=args.async_mode,
-        component_path=component_path,
+        component_path=Path(args.component_path) if args.component_path else None,
         overrides=overrides(args),
         overrides_from="command line",
         new=args.new,
         wait=not args.no_wait,
     )
     out = console(stderr=args.json)
-    return run_and_report(request, output=report_path(args), console=out, emit=emit if args.json else None, question=question)
+    return run_and_report(request, output=report_path(args), console=out, emit=emit if args.json else None, question=question, ahead=ahead)
 
 
 def asks_anew(args: argparse.Namespace) -> bool:

@@ -105,6 +105,8 @@ def _tell(teller: Teller, traced: Traced) -> None:
     teller.line(f"{plan.component.name}: {plan.specification.path}, {measured}", style="bold")
     for line in lines(traced.matrix, traced.examples):
         teller.line(line)
+    for defect in traced.defects:
+        teller.line(f"suspected defect of {defect.named}: {defect.next_step}")
     teller.line()
     reason = f": {judgement.reason}" if judgement.reason else ""
     teller.line(limits(f"requirements at {plan.target}: {judgement.verdict} ({judgement.measured}; needed {judgement.needed}){reason}"))

@@ -233,6 +233,17 @@ class OpenHandsTable(Part):
         default=None, description="US dollars of one task at most; no limit unless stated"
     )
     max_concurrent: Annotated[int, Field(gt=0, le=256)] = Field(default=4, description="tasks at a time in async mode at most")
+    endpoint_slots: Annotated[int, Field(gt=0, le=10_000)] | None = Field(
+        default=None,
+        description="conversations at a time at one endpoint at most, over all runs that share the database, first come, first served; no "
+        "limit unless stated",
+    )
+    max_usd_per_hour: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="US dollars that conversations may cost in any hour, over all runs that share the database: what would begin beyond it "
+        "waits. What is at work counts with what `max_cost_usd` still leaves it; without that it may go beyond. Needs known prices; no "
+        "limit unless stated",
+    )
     rounds: Annotated[int, Field(gt=0, le=10)] = Field(
         default=2,
         description="how often one task may bring tests at most: after each round but the last, the agent is told in the same conversation "

@@ -153,4 +153,8 @@ def counted(candidates: Iterable[Candidate]) -> str:
     """Return how many came to which verdict, in words: ``5 accepted, 2 rejected, 1 redundant``."""
     counts = Counter(each.verdict for each in candidates)
     told = (CandidateVerdict.ACCEPTED, *(each for each in _URGENCY if each is not CandidateVerdict.ACCEPTED and counts[each]))
-    return ", ".join(f"{counts[each]} {each.told}" for each in told)
+    return ", ".join(f"{counts[each]} {each.told}{_plural(each, counts[each])}" for each in told)
+
+
+def _plural(verdict: CandidateVerdict, count: int) -> str:
+    return "s" if verdict is CandidateVerdict.SUSPECTED_DEFECT and count > 1 else ""

@@ -30,7 +30,8 @@ class Completed:
 
     `exit_code` is None where it never started (`not_found`) or was killed at its time limit (`timed_out`);
     negative where a signal ended it. `answer` is the text of the answer file, None where none was written.
-    `wall_ms` and `cpu_ms` are milliseconds, `peak_memory_mb` is MiB (0 where it could not be read).
+    `wall_ms` and `cpu_ms` are milliseconds, `peak_memory_mb` is MiB (0 where it could not be read). `ahead_ms` of the wall time had
+    gone by when somebody asked for it: it had a head start; all of it where nobody did, or its answer was not to be believed.
     """
 
     command: Command
@@ -43,6 +44,7 @@ class Completed:
     peak_memory_mb: float = 0.0
     not_found: bool = False
     timed_out: bool = False
+    ahead_ms: float = 0.0
 
     def ending(self) -> str:
         """Say in words how the process ended, with the last line it printed."""

@@ -1,7 +1,7 @@
 """A specification's examples as a witness: a test that asserts another value for the same call states the opposite of it.
 
-Source: ACCEPTANCE.md, filter 6. Pure: a test file's text and examples go in, names of tests come out. Calls are compared where their
-arguments are literals; what cannot be compared says nothing.
+Source: ACCEPTANCE.md, filter 6. Pure: a test file's text and claims go in, names of tests come out. Calls are compared as they are
+written, their names' first parts aside; what cannot be compared says nothing.
 """
 
 from __future__ import annotations
@@ -10,9 +10,23 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from spec2prod.domain.example import Example
+from spec2prod.domain.example import Example, Examples
 from spec2prod.domain.screening import Function, last_name, tests_of
 from spec2prod.domain.screening_mirrors import assigned_once, compared, is_spread, resolved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a specification's example says of a call: the literal that it returns (`expected`, as code) or the exception that it `raises`.
+
+    The call's arguments may be objects of the component (`total(Line(100, 10))`), which the generator of tests does not take.
+    """
+
+    call: ast.Call
+    where: str
+    source: str
+    expected: str = ""
+    raises: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,38 +37,58 @@ class Heard:
     agreeing: frozenset[str] = frozenset()
 
 
-def heard(text: str, examples: Iterable[Example]) -> Heard:
-    """Compare what the tests of a file assert with the examples."""
-    known = {_key_of(each): each for each in examples if each.said.call is not None}
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
-        return Heard()
+def claims_of(examples: Examples) -> tuple[Claim, ...]:
+    """Return what the examples say, also those whose arguments are calls themselves."""
+    told = (_claim(each) for each in examples.found)
+    spoken = (_spoken(each.source, each.where) for each in examples.doubts)
+    return tuple(each for each in (*told, *spoken) if each is not None)
+
+
+def _claim(example: Example) -> Claim | None:
+    called = _parsed(str(example.said.call))
+    if not isinstance(called, ast.Call):
+        return None
+    said = example.said
+    return Claim(call=called, where=example.where, source=said.source, expected=said.expected, raises=said.raises)
+
+
+def _spoken(source: str, where: str) -> Claim | None:
+    """Return the claim of a comparison in code whose arguments are more than literals."""
+    node = _parsed(source)
+    if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq):
+        for called, value in ((node.left, node.comparators[0]), (node.comparators[0], node.left)):
+            if isinstance(called, ast.Call) and not is_spread(called) and (literal := _literal(value)):
+                return Claim(call=called, where=where, source=source, expected=literal)
+    return None
+
+
+def heard(text: str, claims: Iterable[Claim]) -> Heard:
+    """Compare what the tests of a file assert with what examples claim."""
+    known = {_key(each.call): each for each in claims}
+    tree = _file(text)
     opposite: dict[str, str] = {}
     agreeing: set[str] = set()
     for name, test in tests_of(tree):
         for key, value in _stated(test):
-            example = known.get(key)
-            if example is None:
+            claim = known.get(key)
+            if claim is None:
                 continue
-            if not example.said.raises and _value(example.said.expected) == value:
+            if not claim.raises and _value(claim.expected) == value:
                 agreeing.add(name)
             else:
-                opposite.setdefault(
-                    name, f"it states the opposite of the specification's example at {example.where}: {example.said.source}"
-                )
+                opposite.setdefault(name, f"it states the opposite of the specification's example at {claim.where}: {claim.source}")
     return Heard(opposite=opposite, agreeing=frozenset(agreeing - opposite.keys()))
 
 
-def _key_of(example: Example) -> str:
-    called = ast.parse(str(example.said.call), mode="eval").body
-    return _key(called) if isinstance(called, ast.Call) else ""
-
-
 def _key(called: ast.Call) -> str:
-    words = [ast.unparse(each) for each in called.args]
-    words += sorted(f"{each.arg}={ast.unparse(each.value)}" for each in called.keywords)
+    words = [_plain(each) for each in called.args]
+    words += sorted(f"{each.arg}={_plain(each.value)}" for each in called.keywords)
     return f"{last_name(called.func)}({', '.join(words)})"
+
+
+def _plain(node: ast.expr) -> str:
+    """Return an argument as it is written; a call in it without the module that it is called by."""
+    return _key(node) if isinstance(node, ast.Call) else ast.unparse(node)
 
 
 def _stated(test: Function) -> Iterator[tuple[str, str]]:
@@ -89,7 +123,19 @@ def _literal(node: ast.expr) -> str:
 
 
 def _value(source: str) -> str:
+    node = _parsed(source)
+    return "" if node is None else _literal(node)
+
+
+def _parsed(source: str) -> ast.expr | None:
     try:
-        return _literal(ast.parse(source, mode="eval").body)
+        return ast.parse(source, mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return None
+
+
+def _file(text: str) -> ast.Module:
+    try:
+        return ast.parse(text)
     except (SyntaxError, ValueError):
-        return ""
+        return ast.Module(body=[], type_ignores=[])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 
 from spec2prod.domain.trace import MARKERS
@@ -16,6 +16,17 @@ from spec2prod.domain.trace import MARKERS
 type _Edit = tuple[int, int, str]  # of the file's bytes: from, to, what stands there instead
 
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$")  # as the parser counts them
+
+
+CONFIGURATIONS = ("pyproject.toml", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg", "conftest.py", "tests/conftest.py")
+"""Where a project makes its markers known."""
+
+_MADE_KNOWN = re.compile(r"""(?m)(?:^|["'=])\s*requirement\s*(?:$|[("':])""")
+
+
+def makes_known(texts: Iterable[str]) -> bool:
+    """Whether a project's configuration registers the marker `requirement`: a pytest that does not know it warns, or refuses the file."""
+    return any(_MADE_KNOWN.search(text) for text in texts)
 
 
 def stamped(text: str, hashes: Mapping[str, str]) -> str:

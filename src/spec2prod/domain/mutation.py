@@ -63,7 +63,8 @@ class KillMatrix:
 
     A pair that is not there was not covered. `unjudged` says of mutants that could not be tried why. `crashes` names the exception
     that ended a test on a mutant, by mutant and test; where the component could not even be imported there is none.
-    `repairs` names the tests that fail on the component as it is, and pass on a mutant.
+    `repairs` names the tests that fail on the component as it is, and pass on a mutant; `moves` names
+    examples of the specification that fail, and fail otherwise on a mutant.
     """
 
     mutants: tuple[Mutant, ...] = ()
@@ -71,6 +72,7 @@ class KillMatrix:
     unjudged: Mapping[str, str] = field(default_factory=dict)
     crashes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     repairs: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    moves: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def killed_by(self, tests: Iterable[str]) -> frozenset[str]:
         """Return the IDs of the mutants that an assertion of one of these tests kills."""

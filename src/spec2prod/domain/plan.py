@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from spec2prod.domain.component import Component
 from spec2prod.domain.specification import Specification
+from spec2prod.domain.trace import REQUIREMENTS
 from spec2prod.domain.verdict import Rule
 from spec2prod.domain.waiver import Waiver
 
@@ -52,7 +53,8 @@ class Plan:
     `left_out` names the optional gates that the settings do not ask, a clause each.
 
     `rules` are those of the whole climb; a climb to production releases to staging under `staging_rules`, as a climb that
-    ends there would (law 7).
+    ends there would (law 7). The rule on requirements is in force where the plan `traces_requirements`, and as soon as a test of the
+    suite carries a requirement's ID, also one that this very run adopts: the next run would ask it, so this one does.
     """
 
     run_id: str
@@ -63,6 +65,7 @@ class Plan:
     stages: tuple[Stage, ...]
     rules: tuple[Rule, ...]
     staging_rules: tuple[Rule, ...] = ()
+    traces_requirements: bool = True
     waivers: tuple[Waiver, ...] = ()
     left_out: tuple[str, ...] = ()
     time_limit_s: float | None = None
@@ -75,3 +78,8 @@ class Plan:
     scripted_model: bool = False
     generators: tuple[str, ...] = ("openhands",)
     rounds: int = 1
+
+    @property
+    def first_rules(self) -> tuple[Rule, ...]:
+        """Return the rules that are in force before any test is known."""
+        return tuple(rule for rule in self.rules if self.traces_requirements or rule.gate != REQUIREMENTS)

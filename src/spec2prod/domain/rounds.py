@@ -109,13 +109,22 @@ def told_cost(rounds: Sequence[Round], accepted: int, model: str) -> str:
     if not rounds:
         return ""
     used, tasks = cost_of(rounds), len({each.task_id for each in rounds})
-    counts = f"{_count(len(rounds), 'round')}{f' of {tasks} tasks' if tasks > 1 else ''}, {_count(used.llm_calls, 'LLM call')}"
+    many = _count(len(rounds), "round") + (f" of {tasks} tasks" if tasks > 1 else "")
+    counts = f"{many}{_sent_back(rounds)}, {_count(used.llm_calls, 'LLM call')}"
     each = used.per(accepted)
     if used.cost_usd is None:
         return f"{counts}, {accepted} accepted; no price is known for {model}"
     if not used.llm_calls:
         return f"{counts}, {accepted} accepted"
     return f"{counts}, {accepted} accepted; {used.cost_usd:.2g} USD" + ("" if each is None else f", {each:.2g} per accepted test")
+
+
+def _sent_back(rounds: Sequence[Round]) -> str:
+    """Return what later rounds were given to mend, in words."""
+    rejected, unnoticed = sum(each.told_rejected for each in rounds), sum(each.told_survivors for each in rounds)
+    told = [f"{_count(rejected, 'test')} not taken"] if rejected else []
+    told += [_count(unnoticed, "unnoticed change")] if unnoticed else []
+    return f" ({' and '.join(told)} went back)" if told else ""
 
 
 def _count(number: int, word: str) -> str:

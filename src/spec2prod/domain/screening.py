@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -15,6 +15,10 @@ type Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 _RAISING_CONTEXTS = frozenset({"raises", "warns", "deprecated_call", "assertRaises", "assertRaisesRegex", "assertWarns"})
 _ASSERTIONS = frozenset({"AssertionError", "Exception", "BaseException"})  # what catches a failing assertion
+_EQUALS = frozenset(
+    {"assertEqual", "assertEquals", "assertListEqual", "assertDictEqual", "assertTupleEqual", "assertSetEqual", "assertAlmostEqual"}
+)
+_BARE = frozenset({"assertTrue", "assertFalse", "assertIsNotNone", "assertIsNone", "assertIsInstance", "assertIs", "assertIsNot"})
 _SET_ASIDE = frozenset({"skip", "skipif", "xfail", "importorskip"})
 
 
@@ -23,13 +27,15 @@ class Screened:
     """One test function as the screen saw it; `objection` is empty where it may go on.
 
     `name` is the node ID's part after the file: `test_add` or `TestAdd::test_zero`. `line` is 1-based. `states_value` says that
-    it asserts that something equals a value that it does not ask the code for.
+    it asserts that something equals a value that it does not ask the code for, `compares` that it asserts more than that something is
+    there, is true, or is of a kind.
     """
 
     name: str
     line: int
     objection: str
     states_value: bool = False
+    compares: bool = False
 
 
 def screen(text: str) -> tuple[Screened, ...] | str:
@@ -39,11 +45,19 @@ def screen(text: str) -> tuple[Screened, ...] | str:
     except (SyntaxError, ValueError) as error:  # ValueError: null bytes
         line = f"line {error.lineno}: " if isinstance(error, SyntaxError) else ""
         return f"it does not parse: {line}{error.args[0]}"
-    tests = tuple(
-        Screened(name=name, line=node.lineno, objection=_objection(node, tree), states_value=_states_value(node))
-        for name, node in tests_of(tree)
-    )
+    tests = tuple(_screened(name, node, tree) for name, node in tests_of(tree))
     return tests or "it defines no test function"
+
+
+def _screened(name: str, node: Function, tree: ast.Module) -> Screened:
+    checks = list(_checks(node, _helpers(tree), seen={node.name}))
+    return Screened(
+        name=name,
+        line=node.lineno,
+        objection=_objection(node, checks),
+        states_value=any(map(_states_value, checks)),
+        compares=any(map(_compares, checks)),
+    )
 
 
 def without(text: str, rejected: Collection[str]) -> str:
@@ -80,25 +94,51 @@ def _first_line(node: Function | ast.ClassDef) -> int:
     return min([node.lineno, *(each.lineno for each in node.decorator_list)])
 
 
-def _objection(test: Function, tree: ast.Module) -> str:
+def _helpers(tree: ast.Module) -> dict[str, Function]:
+    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+
+
+def _objection(test: Function, checks: Sequence[ast.AST]) -> str:
     if any(last_name(each) in _SET_ASIDE for each in _decorators_and_calls(test)):
         return "it skips itself or expects to fail"
-    helpers = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
-    checks = list(_checks(test, helpers, seen={test.name}))
     if not checks:
         return "it asserts nothing"
     if all(_is_constant(each) for each in checks):
         return "its assertions hold whatever the code does"
-    if any(_is_swallowed(node) for node in ast.walk(test)):
+    if any(_is_swallowed(node) for node in ast.walk(test)) or _gathers_failures(test):
         return "it swallows its own assertion"
     return ""
 
 
-def _states_value(test: Function) -> bool:
+def _states_value(check: ast.AST) -> bool:
     """Whether an assertion has a side without a call: a value that is known before the code is asked."""
-    asserted = (each for node in ast.walk(test) if isinstance(node, ast.Assert) for each in ast.walk(node.test))
-    equal = (each for each in asserted if isinstance(each, ast.Compare) and isinstance(each.ops[0], ast.Eq))
-    return any(not any(isinstance(part, ast.Call) for part in ast.walk(side)) for each in equal for side in (each.left, *each.comparators))
+    return any(not any(isinstance(part, ast.Call) for part in ast.walk(side)) for sides in _equalities(check) for side in sides)
+
+
+def _equalities(check: ast.AST) -> Iterator[Sequence[ast.expr]]:
+    """Yield the sides of each equality in an assertion, unittest's included."""
+    if isinstance(check, ast.Call):
+        if last_name(check.func) in _EQUALS:
+            yield check.args[:2]
+        return
+    for each in ast.walk(check.test) if isinstance(check, ast.Assert) else ():
+        if isinstance(each, ast.Compare) and isinstance(each.ops[0], ast.Eq):
+            yield (each.left, *each.comparators)
+
+
+def _compares(check: ast.AST) -> bool:
+    """Whether an assertion asks for more than truth, presence or a kind; a context that waits for an exception does."""
+    if isinstance(check, ast.Call | ast.Try):
+        return isinstance(check, ast.Try) or last_name(check.func) not in _BARE
+    told = ast.walk(check.test) if isinstance(check, ast.Assert) else ()
+    return any(isinstance(each, ast.Compare) and not _asks_for_presence(each) for each in told)
+
+
+def _asks_for_presence(node: ast.Compare) -> bool:
+    """Whether a comparison is `… is None` or `… is not None`."""
+    return isinstance(node.ops[0], ast.Is | ast.IsNot) and any(
+        isinstance(each, ast.Constant) and each.value is None for each in node.comparators
+    )
 
 
 def _decorators_and_calls(test: Function) -> Iterator[ast.expr]:
@@ -116,8 +156,8 @@ def last_name(node: ast.expr) -> str:
 def _checks(function: Function, helpers: dict[str, Function], seen: set[str]) -> Iterator[ast.AST]:
     """Yield what can make the test fail on purpose, also in helpers of the same file that it calls."""
     for node in ast.walk(function):
-        if isinstance(node, ast.Assert):
-            yield node
+        if isinstance(node, ast.Assert) or (isinstance(node, ast.Try) and any(isinstance(each, ast.Raise) for each in node.orelse)):
+            yield node  # `else: raise` demands the exception that the handler takes
         elif isinstance(node, ast.Call):
             name = last_name(node.func)
             if name in _RAISING_CONTEXTS or name.startswith("assert") or (name == "fail" and isinstance(node.func, ast.Attribute)):
@@ -146,6 +186,15 @@ def _is_swallowed(node: ast.AST) -> bool:
     if not isinstance(node, ast.Try) or not any(isinstance(each, ast.Assert) for part in node.body for each in ast.walk(part)):
         return False
     return any(_catches_assertions(handler) and not _fails_itself(handler) for handler in node.handlers)
+
+
+def _gathers_failures(test: Function) -> bool:
+    """Whether assertions stand in inner functions whose exceptions are gathered and dropped: `gather(check(), return_exceptions=True)`."""
+    inner = [each for each in ast.walk(test) if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and each is not test]
+    dropped = (each for each in ast.walk(test) if isinstance(each, ast.Expr))
+    gathering = (word for each in dropped for word in ast.walk(each) if isinstance(word, ast.keyword) and word.arg == "return_exceptions")
+    gathers = any(isinstance(word.value, ast.Constant) and word.value.value is True for word in gathering)
+    return gathers and any(isinstance(each, ast.Assert) for function in inner for each in ast.walk(function))
 
 
 def _expects_assertions(context: ast.expr) -> bool:

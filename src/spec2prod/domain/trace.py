@@ -202,13 +202,13 @@ def _status(tests: Sequence[Shown], defects: Collection[str], *, is_judged: bool
     red = [test for test in live if test.outcome in _RED]
     passed = [test for test in live if test.outcome == _PASSED]
     if suspected := [test for test in red if test.node_id in defects]:
-        return Status.SUSPECTED_DEFECT, f"{_names(suspected)} says that the code may be wrong"
+        return Status.SUSPECTED_DEFECT, f"{_names(suspected)} {'says' if len(suspected) == 1 else 'say'} that the code may be wrong"
     if red:
         return Status.FAILING, f"{_names(red)} {'does' if len(red) == 1 else 'do'} not pass"
     if not passed:
         return _without_evidence(tests)
-    if any(test.kills for test in passed):
-        return Status.VERIFIED, f"{_names([test for test in passed if test.kills])} fails if the code is changed"
+    if killing := [test for test in passed if test.kills]:
+        return Status.VERIFIED, f"{_names(killing)} {'fails' if len(killing) == 1 else 'fail'} if the code is changed"
     return Status.COVERED, f"{_names(passed)} passed; {_NO_KILL if is_judged else _NOT_JUDGED}"
 
 

@@ -169,6 +169,7 @@ class Plan(Part):
     mode: Mode
     stages: tuple[Stage, ...]
     rules: tuple[Rule, ...]
+    traces_requirements: bool
     waivers: tuple[Waiver, ...]
     left_out: tuple[str, ...]
     time_limit_s: float | None
@@ -300,7 +301,10 @@ class Candidate(Part):
 
 
 class Process(Part):
-    """One process that was started. `exit_code` is null where it never started or was stopped at its time limit."""
+    """One process that was started. `exit_code` is null where it never started or was stopped at its time limit.
+
+    `ahead_ms` of `wall_ms` had gone by when somebody asked for it: all of it where nobody did, and it was ended and not believed.
+    """
 
     tool: str
     argv: tuple[str, ...]
@@ -311,6 +315,7 @@ class Process(Part):
     peak_memory_mb: Figure
     not_found: bool
     timed_out: bool
+    ahead_ms: Figure
 
 
 class Span(Part):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from spec2prod.domain.candidate import by_urgency, counted
 from spec2prod.domain.run import Run
@@ -62,6 +63,14 @@ def _before(first_gates: tuple[object, ...], name: str) -> object | None:
     return next((gate for gate in first_gates if getattr(gate, "gate", "") == name), None)
 
 
+def _code(text: str) -> Markup:
+    """Return a sentence with what stands between backticks as code, as the reader's own markdown would show it."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one backtick is without its other
+        return escape(text)
+    return Markup("").join(Markup("<code>{}</code>").format(part) if place % 2 else escape(part) for place, part in enumerate(parts))
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -72,6 +81,7 @@ def _environment() -> Environment:
         "label": gantt.label,
         "ranges": words.line_ranges,
         "limits": words.limits,
+        "code": _code,
         "counted": counted,
         "by_urgency": by_urgency,
         "sign": lambda verdict: SIGNS.get(str(verdict), "·"),

@@ -186,4 +186,5 @@ def _process(completed: Completed) -> document.Process:
         peak_memory_mb=completed.peak_memory_mb,
         not_found=completed.not_found,
         timed_out=completed.timed_out,
+        ahead_ms=completed.ahead_ms,
     )

@@ -10,18 +10,19 @@ from spec2prod.domain.example_places import Given
 from spec2prod.domain.run import Run
 from spec2prod.domain.specification import Specification
 from spec2prod.domain.suite import CaseResult, SuiteReport
-from spec2prod.domain.trace import REQUIREMENTS, Matrix, Row, Shown
+from spec2prod.domain.trace import Matrix, Row, Shown, Status
 from spec2prod.reports import document
 
 _NO_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 _MOST_TOLD = 20
+_NOT_VERIFIED = "covered: its tests pass; a run that proposes tests finds out whether they notice a change of the code (verified)"
 
 
 def requirements(run: Run) -> document.Requirements | None:
     """Return the report's section; None of a run that measured nothing."""
     if run.matrix is None:
         return None
-    asked = any(rule.gate == REQUIREMENTS for rule in run.plan.rules)
+    asked = run.plan.traces_requirements or _is_named(run.matrix)
     return document.Requirements(
         asked=asked,
         why=why(run.plan.specification, run.matrix, asked=asked),
@@ -36,8 +37,11 @@ def why(specification: Specification, matrix: Matrix, *, asked: bool) -> str:
         return "not asked: the specification states no ID and no priority, and no test carries a marker"
     if specification.states_ids:
         return "asked: the specification states IDs or priorities"
-    named = matrix.unknown or any(row.tests for row in matrix.rows)
-    return "asked: a test carries a marker" if named else "asked: a test file, or a setting, speaks of requirements"
+    return "asked: a test carries a marker" if _is_named(matrix) else "asked: a test file, or a setting, speaks of requirements"
+
+
+def _is_named(matrix: Matrix) -> bool:
+    return bool(matrix.unknown) or any(row.tests for row in matrix.rows)
 
 
 def examples(given: Given) -> document.GivenExamples:
@@ -60,6 +64,8 @@ def lines(matrix: Matrix, given: Given) -> Iterator[str]:
         yield f"{_counted(len(matrix.orphans), 'test')} without a requirement: {', '.join(matrix.orphans[:3])}" + (
             f" and {len(matrix.orphans) - 3} more" if len(matrix.orphans) > 3 else ""  # noqa: PLR2004 - shown above
         )
+    if not matrix.is_judged and any(row.status is Status.COVERED for row in matrix.rows):
+        yield _NOT_VERIFIED
     if given.unused:
         yield f"{_counted(len(given.unused), 'example')} of the specification that no test uses (--generator spec turns them into tests):"
         yield from (f"    {each.example.where} {each.example.said.source}" for each in given.unused[:_MOST_TOLD])
@@ -69,7 +75,9 @@ def lines(matrix: Matrix, given: Given) -> Iterator[str]:
 
 def _headline(matrix: Matrix, row: Row) -> str:
     priority = f" {row.priority}" if row.priority else ""
-    return f"{row.status:<16} {row.id}{priority} ({matrix.path}:{row.line}): {_short(row.text)}; {row.reason}"
+    is_told_below = row.status is Status.COVERED and not matrix.is_judged
+    reason = "" if is_told_below else f"; {row.reason}"
+    return f"{row.status.replace('_', ' '):<16} {row.id}{priority} ({matrix.path}:{row.line}): {_short(row.text)}{reason}"
 
 
 def _told(test: Shown) -> str:

@@ -92,6 +92,42 @@ async def test_inside_there_is_no_network_no_neighbour_and_nothing_to_write(proj
     assert not (project / "escaped").exists()
 
 
+FILLS = """\
+import contextlib, unit
+def test_it():
+    written = 0
+    for folder in ("/dev/shm", "/dev", "/tmp", "/var/tmp", "/root", "/home", "/run"):
+        for number in range(80):
+            with contextlib.suppress(OSError), open(f"{folder}/filled-{number}", "wb") as file:
+                written += file.write(b"x" * 2 ** 20)
+                file.flush()
+    assert unit.low(1) and 0 < written < 600 * 2 ** 20
+"""
+SHARES = """\
+import unit
+from multiprocessing import Lock, shared_memory
+def test_it():
+    memory = shared_memory.SharedMemory(create=True, size=1024)
+    memory.close()
+    memory.unlink()
+    assert Lock().acquire() and unit.low(1)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.asyncio
+@pytest.mark.skipif(not find_sandbox().available, reason="there is no sandbox here")
+@pytest.mark.parametrize(("text", "tells"), [(FILLS, True), (SHARES, False)], ids=["fills", "shares"])
+async def test_folders_in_memory_are_small_and_gone_with_the_sandbox(project: Path, text: str, tells: bool) -> None:  # noqa: FBT001 - a case
+    (project / "test_it.py").write_text(text)
+    async with Judge(place(project)) as judge:
+        measured = await judge.measure([], ["test_it.py"], ["unit.py"], mutation=Mutation.NONE)
+    (case,) = measured.cases
+    assert (case.outcome, case.message) == ("passed", "")
+    assert ("write" in {piece.kind for piece in case.evidence}) is tells
+    assert not list(Path("/dev/shm").glob("filled-*"))  # noqa: ASYNC240, S108 - asked once
+
+
 @pytest.mark.asyncio
 async def test_a_worker_that_cannot_start_is_an_error_with_its_last_words(project: Path, tmp_path: Path) -> None:
     script = tmp_path / "python"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from spec2prod.adapters.openhands.prompt import import_root, line_ranges, run_co
 from spec2prod.adapters.openhands.redaction import HIDDEN, redact
 from spec2prod.adapters.openhands.retry import Backoff, retry_after_s
 from spec2prod.domain.candidate import TestRequest
+from spec2prod.domain.specification import Requirement, Specification, numbered, render_spec
 
 _REQUEST = TestRequest(
     module="src/shop/prices.py", dotted="shop.prices", test_file="tests/test_prices.py", specification="- adds up", uncovered=(3, 4, 5, 9)
@@ -125,6 +127,25 @@ def test_the_prompt_tells_the_promise_before_the_gap_and_the_gap_before_the_code
     places = [text.index(part) for part in ("- adds up", "3-5, 9", "`tests/test_prices.py`", "The code is in `src/shop/prices.py`")]
     assert places == sorted(places)
     assert "working directory is /work/copy" in text
+
+
+def test_the_prompt_asks_for_a_marker_with_the_ids_that_the_specification_shows() -> None:
+    specification = Specification(
+        path="s.md",
+        title="Shop",
+        requirements=(
+            Requirement(id="REQ-0a1b2c3d", text="adds up", line=3),
+            Requirement(id="P-7", text="rounds", line=4, id_given=True),
+            Requirement(id="REQ-99999999", text="80% coverage", line=5, measured_by="test_coverage"),
+        ),
+    )
+    shown = render_spec(numbered(specification))
+    text = task_text(replace(_REQUEST, specification=shown, requirements=tuple(each.id for each in specification.testable)), "/w")
+    assert "- REQ-0a1b2c3d: adds up\n- P-7: rounds\n- 80% coverage" in text
+    assert '`@pytest.mark.requirement("REQ-0a1b2c3d")`' in text
+    assert "in the specification: REQ-0a1b2c3d, P-7." in text
+    assert [line[0] for line in text.splitlines() if line[1:3] == ". "] == list("123456")
+    assert "requirement(" not in task_text(_REQUEST, "/w"), "where nothing can be named, nothing is asked"
 
 
 def test_the_prompt_without_coverage_names_the_goal() -> None:

@@ -25,8 +25,11 @@ from spec2prod.adapters.openhands.target import interpreter_folders
 from spec2prod.adapters.openhands.workplace import Workplace
 from spec2prod.adapters.openhands.writer import OpenHandsWriter
 from spec2prod.adapters.sandbox import find_sandbox
+from spec2prod.adapters.store.database import open_database
+from spec2prod.adapters.store.quotas import SharedQuota
 from spec2prod.application.ports import Breaker
 from spec2prod.domain.candidate import TaskOutcome, TaskStatus, TestRequest
+from spec2prod.domain.quota import QuotaRules
 from spec2prod.testing.endpoint import ScriptedModel
 from spec2prod.testing.script import Behaviour, Script, parse_script
 
@@ -418,3 +421,72 @@ async def test_a_server_that_does_not_see_our_files_is_told(
         assert model.calls == 0
     assert outcome.status is TaskStatus.ERRORED
     assert "does not see" in outcome.reason
+
+
+def _priced(model: ScriptedModel, server: AgentServer, **changes: object) -> OpenHandsOptions:
+    plain = OpenHandsOptions(
+        model=model.model,
+        api_key="not-a-real-one",
+        base_url=model.base_url,
+        input_cost_per_token=1e-6,
+        output_cost_per_token=1e-6,
+        server_url=server.url,
+        server_key=server.key,
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]  # a test's shorthand
+
+
+@pytest.mark.asyncio
+async def test_two_runs_on_one_database_take_turns_at_an_endpoint_and_what_they_cost_is_noted(
+    shared: AgentServer, project: Path, tmp_path: Path, place_in: Callable[[Path, str], Workplace], request_for_prices: TestRequest
+) -> None:
+    database, heard = open_database(tmp_path / "shared.sqlite"), list[str]()
+    with ScriptedModel(_script({"run": "sleep 1"}, _WRITE, _FINISH)) as model:
+        options = _priced(model, shared, endpoint_slots=1)
+        writers = [
+            OpenHandsWriter(
+                options,
+                place_in(project, f"{tmp_path.name}-{number}"),
+                quota=SharedQuota(database, options.quota, f"run {number}"),
+                tell=heard.append,
+            )
+            for number in range(2)
+        ]
+        try:
+            ids = [await writer.submit([request_for_prices]) for writer in writers]
+            each = zip(writers, ids, strict=True)
+            outcomes = await asyncio.gather(*(writer.outcome(names[request_for_prices.module]) for writer, names in each))
+        finally:
+            for writer in writers:
+                await writer.stop()
+    assert [outcome.status for outcome in outcomes] == [TaskStatus.DELIVERED] * 2, [outcome.reason for outcome in outcomes]
+    assert heard == [f"src/shop/prices.py waits for its turn: 1 of 1 agent slots at {options.base_url} are taken"]
+    assert database.rows("SELECT task FROM agent_turns") == []
+    noted = database.rows("SELECT task, max(total_usd) FROM agent_spending GROUP BY task")
+    assert {str(task): total for task, total in noted} == {outcome.task_id: pytest.approx(outcome.cost_usd) for outcome in outcomes}
+    database.close()
+
+
+@pytest.mark.asyncio
+async def test_what_would_begin_beyond_the_money_of_an_hour_ends_with_the_reason_and_begins_when_there_is_some(
+    shared: AgentServer, workplace: Workplace, tmp_path: Path, request_for_prices: TestRequest
+) -> None:
+    database = open_database(tmp_path / "shared.sqlite")
+    spender = SharedQuota(database, QuotaRules(), "another run")
+    spender.spent("another task", 0.5)
+    with ScriptedModel(_script(_WRITE, _FINISH)) as model:
+        outcomes = []
+        for limit in (0.5, 2.0):
+            options = _priced(model, shared, max_usd_per_hour=limit, time_left_s=600.0)
+            writer = OpenHandsWriter(options, workplace, quota=SharedQuota(database, options.quota, "this run"))
+            try:
+                ids = await writer.submit([request_for_prices])
+                outcomes.append(await writer.outcome(ids[request_for_prices.module]))
+            finally:
+                await writer.stop()
+    refused, done = outcomes
+    assert (refused.status, refused.llm_calls, refused.resumable) == (TaskStatus.LIMIT, 0, True)
+    assert refused.reason == "not begun: $0.50 of the $0.5 for an hour are spent"
+    assert done.status is TaskStatus.DELIVERED, done.reason
+    assert done.task_id == refused.task_id
+    database.close()

@@ -17,11 +17,17 @@ from benchmarks.chaos.outages import Server, server_in
 from spec2prod.adapters.store import session
 from spec2prod.adapters.store.claims import Claims
 from spec2prod.adapters.store.database import Database, NothingDoneError, open_database
+from spec2prod.adapters.store.defects import DefectStore
 from spec2prod.adapters.store.journal import DurableJournal
 from spec2prod.adapters.store.postgres import PostgresDatabase
+from spec2prod.adapters.store.quotas import SharedQuota
 from spec2prod.adapters.store.runs import Runs, State, StoredRun
+from spec2prod.domain.defect import DispositionKind
+from spec2prod.domain.quota import QuotaRules
 from spec2prod.errors import StoreError, StoreUnreachableError, TakenOverError
 from tests.adapters.store.conftest import a_run
+from tests.adapters.store.test_defects import a_defect
+from tests.adapters.store.test_defects import said as said_of_it
 from tests.fleet.jobs import DONE, crew, put
 
 _AWAY_S = 0.6
@@ -136,6 +142,23 @@ def test_a_statement_whose_answer_was_lost_is_done_once(
     assert asyncio.run(journal.step("x:1", said, "once")) == "once"
     assert deaf.heard == 1
     assert Runs(database).steps(run) == 1
+
+
+@pytest.mark.parametrize("arrives", [True, False], ids=["the answer is lost", "the question is lost"])
+@pytest.mark.parametrize("statement", ["INSERT INTO defects", "INSERT INTO dispositions", "INSERT INTO agent_spending", "COMMIT"])
+def test_what_is_noted_in_one_transaction_is_noted_once(
+    database: PostgresDatabase, server: Server, monkeypatch: pytest.MonkeyPatch, statement: str, *, arrives: bool
+) -> None:
+    deaf = Deaf(database, server, statement, arrives=arrives)
+    monkeypatch.setattr(database, "_run", deaf)
+    store, quota = DefectStore(database), SharedQuota(database, QuotaRules(), "run")
+    noted = store.note(a_defect())
+    store.dispose(noted, said_of_it(DispositionKind.WRONG_TEST))
+    quota.spent("task", 1.5)
+    assert deaf.heard == 1
+    assert [each.id for each in store.known()] == [noted.id]
+    assert store.said_of(noted) == (said_of_it(DispositionKind.WRONG_TEST),)
+    assert database.rows("SELECT usd, total_usd FROM agent_spending") == [(1.5, 1.5)]
 
 
 def test_a_transaction_that_was_begun_is_done_again_as_a_whole_or_not_at_all(database: PostgresDatabase, server: Server) -> None:

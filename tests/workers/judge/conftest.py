@@ -52,6 +52,18 @@ class Told:
         """Return what one test did on the mutants of these words."""
         return {outcome for (mutant, name), outcome in self.kills.items() if mutant.endswith(" " + words) and name == test}
 
+    def of_function(self, words: str, function: str) -> set[str]:
+        """Return what the cases of one test function did on the mutants of these words."""
+        return {
+            outcome for (mutant, name), outcome in self.kills.items() if mutant.endswith(" " + words) and name.partition("[")[0] == function
+        }
+
+    @property
+    def spent(self) -> dict[str, int]:
+        """Return how many lanes and forks there were, and how often a test was run in them."""
+        spent: dict[str, int] = self.events[-1]["spent"]
+        return spent
+
     def fates(self, test: str) -> dict[str, str]:
         """Return what one test did, by the mutant's words."""
         return {words: outcome for (words, name), outcome in self.kills.items() if name == test}
@@ -89,7 +101,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Ask:
         done = subprocess.run(argv, input=json.dumps(request) + "\n", capture_output=True, text=True, timeout=240, check=False)
         assert done.returncode == 0, done.stderr
         told = Told([json.loads(line) for line in done.stdout.splitlines()])
-        assert told.events[-1] == {"event": "done", "nonce": "n"}, told.events[-1]
+        assert (told.events[-1]["event"], told.events[-1].get("nonce")) == ("done", "n"), told.events[-1]
         return told
 
     return asked

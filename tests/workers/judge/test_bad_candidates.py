@@ -11,7 +11,7 @@ from tests.workers.judge.conftest import Ask, Told
 
 UNIT = "def double(x):\n    return x * 2\n\n\nclass Box:\n    def open(self):\n        return 1\n"
 BAD = """\
-import gc, os, signal, socket, subprocess, sys, threading, time, unittest.mock, contextlib
+import gc, os, pathlib, signal, socket, subprocess, sys, tempfile, threading, time, unittest.mock, contextlib
 import pytest
 import unit
 
@@ -67,6 +67,18 @@ def test_writes_into_the_project():
 def test_writes_where_it_may(tmp_path):
     (tmp_path / "a").write_text("a")
     (tmp_path / "a").rename(tmp_path / "b")
+
+def test_leaves_a_file_in_the_common_folder():
+    (pathlib.Path(tempfile.gettempdir()) / "left.txt").write_text("a")
+
+def test_leaves_what_nobody_else_can_meet():
+    tempfile.mkdtemp()
+    tempfile.NamedTemporaryFile(prefix="own", delete=False).close()
+
+def test_tidies_the_common_folder_up():
+    path = pathlib.Path(tempfile.gettempdir()) / "tidied.txt"
+    path.write_text("a")
+    path.unlink()
 
 def test_leaves_the_environment():
     os.environ["LEFT"] = "1"
@@ -179,6 +191,9 @@ def bad(ask: Ask, daemon: Path) -> Told:
         ("test_talks_to_itself", "passed", {"loopback"}),
         ("test_writes_into_the_project", "passed", {"write"}),
         ("test_writes_where_it_may", "passed", set()),
+        ("test_leaves_a_file_in_the_common_folder", "passed", {"leftover"}),
+        ("test_leaves_what_nobody_else_can_meet", "passed", set()),
+        ("test_tidies_the_common_folder_up", "passed", set()),
         ("test_leaves_the_environment", "passed", {"environment"}),
         ("test_undoes_the_environment", "passed", set()),
         ("test_moves_away", "passed", {"cwd"}),

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from spec2prod.adapters.judge.place import JudgeError, Place, interpreter_folders
+from spec2prod.adapters.judge.place import JudgeError, Place, interpreter_folders, sealed
 from spec2prod.adapters.judge.reading import Progress, Reader
 from spec2prod.domain.judging import Measured
 
@@ -57,7 +57,7 @@ class Judge:
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
-    async def measure(
+    async def measure(  # noqa: PLR0913 - what a measurement is made of
         self,
         tests: Sequence[str],
         candidates: Sequence[str],
@@ -65,10 +65,12 @@ class Judge:
         *,
         mutation: Mutation = Mutation.MATRIX,
         module_level: bool = True,
+        witnesses: Sequence[str] = (),
     ) -> Measured:
         """Run every test of these files alone, and the mutants of these modules against the tests that cover them.
 
         Paths are relative to the place's root. The suite's files (`tests`) are collected together, each candidate's file by itself.
+        Of the candidates that are `witnesses` only what fails meets mutants: would it pass on one?
         Without `module_level` the mutants that act while a module is imported are left out: each costs an import of its own.
 
         Raises:
@@ -76,7 +78,8 @@ class Judge:
         """
         groups = {SUITE: tuple(tests)} if tests else {}
         groups |= {file: (file,) for file in candidates}
-        return await self._asked(groups, {"modules": list(modules), "mutate": mutation.value, "module_level": module_level})
+        question = {"modules": list(modules), "mutate": mutation.value, "module_level": module_level, "witnesses": list(witnesses)}
+        return await self._asked(groups, question)
 
     async def _asked(self, groups: Mapping[str, tuple[str, ...]], question: Mapping[str, object]) -> Measured:
         if self._scratch is None:
@@ -114,9 +117,7 @@ class Judge:
         place = self._place
         argv = (str(place.interpreter), "-u", str(WORKER))
         readable = (place.root, WORKER, *interpreter_folders(place.interpreter), *place.readable)
-        wrapped = place.box.wrap(argv, readable=readable, writable=(scratch,), cwd=scratch)
-        if place.box.bwrap is not None:
-            wrapped = (wrapped[0], "--unshare-net", *wrapped[1:])
+        wrapped = sealed(place.box, place.box.wrap(argv, readable=readable, writable=(scratch,), cwd=scratch))
         environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | dict(place.environment)
         try:
             return await asyncio.create_subprocess_exec(

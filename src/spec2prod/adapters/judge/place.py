@@ -9,6 +9,11 @@ from typing import Protocol
 
 from spec2prod.errors import ExitCode, Spec2prodError
 
+SHARE = 0.8  # of the whole time; what is under way then may still end
+
+_ROOM = str(64 * 1024 * 1024)  # bytes of each
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - one of the sandbox's own
+
 
 class JudgeError(Spec2prodError):
     """The judge could not do its work: never a verdict on a test."""
@@ -34,7 +39,8 @@ class Box(Protocol):
 class Bounds:
     """Limits of one judgement. Times in seconds of wall clock, sizes in MiB.
 
-    `lanes` processes work at once. A test on a mutant has `mutant_s`, or ten times its time on the component as it is.
+    `lanes` processes work at once. After four fifths of `total_s` no mutant is begun any more: those left are told as not tried. A test on
+    a mutant has `mutant_s`, or ten times its time on the component as it is.
     `memory_mb` is what one test may take beyond what its collected suite takes already; `disk_mb` is what it may write in sum, `file_mb`
     into one file. Of a function with more than `most_cases` cases the rest is not run, and the function is not judged.
     """
@@ -51,8 +57,8 @@ class Bounds:
     most_cases: int = 200
 
     def told(self) -> dict[str, float]:
-        """Return what the worker is told; the time of the whole is kept here."""
-        return {name: value for name, value in asdict(self).items() if name != "total_s"}
+        """Return what the worker is told; the time of the whole is kept here, and most of it is for the mutants."""
+        return {**{name: value for name, value in asdict(self).items() if name != "total_s"}, "mutants_until_s": SHARE * self.total_s}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +80,15 @@ class Place:
     readable: tuple[Path, ...] = ()
     fork: bool = True
     clock_s: float | None = None
+
+
+def sealed(box: Box, wrapped: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a command of the sandbox without network, and with little room in the folders that lie in the machine's memory."""
+    if box.bwrap is None:
+        return wrapped
+    end = wrapped.index("--")
+    options = [word for each in wrapped[1:end] for word in (("--size", _ROOM, each) if each == "--tmpfs" else (each,))]
+    return (wrapped[0], "--unshare-net", *options, "--remount-ro", "/dev", "--size", _ROOM, "--tmpfs", _SHARED_MEMORY, *wrapped[end:])
 
 
 def interpreter_folders(interpreter: Path) -> tuple[Path, ...]:

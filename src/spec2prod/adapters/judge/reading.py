@@ -40,6 +40,7 @@ class Reader:
         self._outcomes: dict[str, dict[str, Kill]] = {}
         self._crashes: dict[str, dict[str, str]] = {}
         self._repairs: dict[str, set[str]] = {}
+        self._moves: dict[str, set[str]] = {}
         self._unjudged: dict[str, str] = {}
         self._refused: dict[str, str] = {}
         self._at_import: dict[str, tuple[Evidence, ...]] = {}
@@ -84,6 +85,7 @@ class Reader:
                 unjudged=self._unjudged,
                 crashes=self._crashes,
                 repairs={mutant: frozenset(tests) for mutant, tests in self._repairs.items()},
+                moves={mutant: frozenset(tests) for mutant, tests in self._moves.items()},
             ),
             refused=refused,
             at_import=seen,
@@ -143,6 +145,9 @@ class Reader:
 
     def _on_repair(self, message: dict[str, Any]) -> None:
         self._repairs.setdefault(message["mutant"], set()).add(str(message["test"]))
+
+    def _on_moved(self, message: dict[str, Any]) -> None:
+        self._moves.setdefault(message["mutant"], set()).add(str(message["test"]))
 
     def _on_unjudged(self, message: dict[str, Any]) -> None:
         self._unjudged[message["mutant"]] = message["reason"]

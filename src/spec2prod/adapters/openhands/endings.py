@@ -50,6 +50,12 @@ def of_run_time(left_s: float) -> Ending:
     return Ending(status=TaskStatus.LIMIT, reason=reason, next_step="give the run more time, then resume it", resumable=True)
 
 
+def of_no_turn(reason: str) -> Ending:
+    """Return the ending where the run's time does not suffice to wait for an agent slot, or for money."""
+    step = "run it again later, give the run more time, or raise openhands.endpoint_slots or openhands.max_usd_per_hour"
+    return Ending(status=TaskStatus.LIMIT, reason=f"not begun: {reason}", next_step=step, resumable=True)
+
+
 def of_round(ending: Ending) -> Ending:
     """Return the ending of a later round: at a limit of the task it is over, for `spec2prod extend` goes on with first rounds only."""
     is_paused = ending.resumable and ending.next_step.startswith("spec2prod extend")

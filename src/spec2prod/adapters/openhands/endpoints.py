@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -13,6 +13,8 @@ from spec2prod.adapters.openhands.options import OpenHandsOptions
 from spec2prod.application.ports import Breaker
 from spec2prod.domain.circuit import Circuit
 from spec2prod.errors import StoreError
+
+type Enter = Callable[[OpenHandsOptions], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,16 +34,21 @@ class GivenUp:
 class Endpoints:
     """One task's endpoints. Each is gone to once; one that was refused before, or whose circuit is open, is passed over."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a task has is handed on
         self,
         options: OpenHandsOptions,
         breaker_of: Callable[[str], Breaker],
         refused: Mapping[int, Failure],
         *,
         caller: str,
+        enter: Enter,
         first: int = 0,
     ) -> None:
-        """`refused` are those that the look beforehand ruled out; `first` is where an interrupted task was."""
+        """`refused` are those that the look beforehand ruled out; `first` is where an interrupted task was.
+
+        `enter` waits for the task's turn at an endpoint, and returns whether it had to.
+        """
+        self._enter = enter
         self.at = first
         self._chain = options.chain
         self._breakers = [breaker_of(each.circuit) for each in self._chain]
@@ -65,6 +72,8 @@ class Endpoints:
         while self._ahead:
             at = self._ahead.pop(0)
             failure = self._refused.get(at) or await self._left_alone(at)
+            if failure is None and await self._entered(at):
+                failure = await self._left_alone(at)  # it may have failed meanwhile
             if failure is None:
                 self.at = at
                 return True
@@ -97,6 +106,14 @@ class Endpoints:
         """Leave the present one without a word on it: its trial, where it is ours, is free again."""
         if self.at < len(self._breakers):
             await told(self._breakers[self.at].abandoned, self._caller)
+
+    async def _entered(self, at: int) -> bool:
+        """Wait for the turn at one, and return whether that was necessary; where it does not come, its trial is free again."""
+        try:
+            return await self._enter(self._chain[at])
+        except BaseException:
+            await told(self._breakers[at].abandoned, self._caller)
+            raise
 
     async def _left_alone(self, at: int) -> Failure | None:
         breaker = self._breakers[at]

@@ -53,7 +53,13 @@ def pause_s(options: OpenHandsOptions, elapsed_s: float) -> float:
 
 def money_unwatched(options: OpenHandsOptions, progress: Progress) -> bool:
     """Whether a money limit was set and could not be watched: tokens were used, and the server knew no price."""
-    return options.max_cost_usd is not None and not is_priced(options, progress)
+    is_limited = options.max_cost_usd is not None or options.max_usd_per_hour is not None
+    return is_limited and not is_priced(options, progress)
+
+
+def promised_usd(options: OpenHandsOptions, progress: Progress) -> float:
+    """Return what a conversation may still cost, in US dollars; 0 where it has no limit of its own."""
+    return 0.0 if options.max_cost_usd is None else max(0.0, options.max_cost_usd - progress.cost_usd)
 
 
 def is_priced(options: OpenHandsOptions, progress: Progress) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 
+from spec2prod.domain.quota import QuotaRules
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -48,6 +50,8 @@ class OpenHandsOptions:
     after about `llm_retry_wait_s` seconds, then twice as long each time.
     `server_url` names a running agent server instead of a child; it must see the run's folder at the same path.
     `poll_interval_s` is the longest pause between two looks at a conversation.
+    `endpoint_slots` is how many conversations one endpoint has at a time, `max_usd_per_hour` what any hour may cost, in US dollars, over
+    all who share a quota; None where there is no limit.
     `fallbacks` are gone on with, in their order, where the model fails in a way that may not pass soon.
     `time_left_s` is what the run still has, in seconds from the writer's making: nothing is begun or waited for beyond it;
     None where it has all the time. A conversation is not begun in less than `shortest_task_s`.
@@ -67,6 +71,8 @@ class OpenHandsOptions:
     max_tokens: int = 2_000_000
     max_cost_usd: float | None = None
     max_concurrent: int = 4
+    endpoint_slots: int | None = None
+    max_usd_per_hour: float | None = None
     llm_timeout_s: int = 120
     llm_retries: int = 3
     llm_retry_wait_s: float = 2.0
@@ -107,6 +113,11 @@ class OpenHandsOptions:
         return Limits(
             timeout_s=self.timeout_s, max_iterations=self.max_iterations, max_tokens=self.max_tokens, max_cost_usd=self.max_cost_usd
         )
+
+    @property
+    def quota(self) -> QuotaRules:
+        """Return what is limited over all conversations together."""
+        return QuotaRules(endpoint_slots=self.endpoint_slots, usd_per_hour=self.max_usd_per_hour)
 
     def within(self, limits: Limits | None) -> OpenHandsOptions:
         """Return the same options with a task's own limits where they are larger."""

@@ -88,7 +88,7 @@ class Pursuit:
         """
         if self._left_s() < self._options.shortest_task_s:
             return of_run_time(self._left_s())
-        if not await self._endpoints.advance():
+        if not await self._advance():
             return self._endpoints.ending()
         try:
             if await self._client.create(body(self._model())):
@@ -104,7 +104,7 @@ class Pursuit:
         """Say something to the resting conversation, unless it was said before, and watch it to the end of that round."""
         if self._left_s() < self._options.shortest_task_s:
             return of_run_time(self._left_s())
-        if not await self._endpoints.advance():
+        if not await self._advance():
             return self._endpoints.ending()
         try:
             self._told = await self._client.progress(self._conversation)
@@ -249,7 +249,7 @@ class Pursuit:
     async def _fail_over(self, failure: Failure) -> Ending | None:
         """Go on in the same conversation with the next model that may be asked."""
         await self._endpoints.give_up(failure, self._tries)
-        if not (failure.of_model and await self._endpoints.advance()):
+        if not (failure.of_model and await self._advance()):
             return self._endpoints.ending()
         self._tries = 1
         self.attempts += 1
@@ -257,6 +257,14 @@ class Pursuit:
         await self._keep_note()
         await self._client.run(self._conversation)
         return None
+
+    async def _advance(self) -> bool:
+        """Go to the next model that may be asked; what waiting for its turn takes is not the conversation's time."""
+        begun = self._clock()
+        try:
+            return await self._endpoints.advance()
+        finally:
+            self._begun += self._clock() - begun
 
     async def _switch(self) -> None:
         await self._client.switch_model(self._conversation, self._model())

@@ -12,6 +12,7 @@ from spec2prod.adapters.openhands.copies import read_agreed, snapshot, strayed
 from spec2prod.adapters.openhands.endings import Ending
 from spec2prod.adapters.openhands.ledger import TaskRecord
 from spec2prod.adapters.openhands.pursuit import Pursuit
+from spec2prod.adapters.openhands.turns import Seat
 from spec2prod.domain.candidate import TaskOutcome, TaskStatus, TestRequest
 
 _NAMES = UUID("6b0f5a3e-0f0c-5d3b-9a43-6f2d8a1c7e55")
@@ -63,6 +64,7 @@ class Work:
     message: str = ""
     copy: WorkingCopy | None = None
     pursuit: Pursuit | None = None
+    seat: Seat | None = None
 
     def account(self, wall_ms: float) -> Account:
         """Return what it has used."""

@@ -36,6 +36,11 @@ class Workplace:
         """Return the agent's own part of the run's folder."""
         return self.run_folder / "openhands"
 
+    @property
+    def notes(self) -> Path:
+        """Return where it is noted what is known of each task (`ledger`)."""
+        return self.folder / "tasks"
+
 
 def obstacle(
     options: OpenHandsOptions, environment: Environment | None, breaker_of: Callable[[str], Breaker], refused: Mapping[int, Failure]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from spec2prod.adapters.store.database import Database, Row, Statements
+from spec2prod.adapters.store.database import Database, Row, Statements, repeatable
 from spec2prod.domain.defect import Defect, Disposition, DispositionKind
 from spec2prod.errors import StoreError, UsageError
 
@@ -57,6 +57,7 @@ class DefectStore:
         del self._unwritten[defect.id]
         return told
 
+    @repeatable
     def _noted(self, defect: Defect) -> Defect:
         with self._database.transaction() as statements:
             now = self._database.now()
@@ -116,6 +117,7 @@ class DefectStore:
             raise UsageError(f"{len(found)} defects have an ID that begins with {prefix}", next_step=f"name one of {names}")
         raise UsageError(f"no defect has the ID {prefix!r}", next_step="spec2prod defects --all lists them")
 
+    @repeatable
     def dispose(self, defect: Defect, disposition: Disposition) -> Defect:
         """Keep what a person says about a defect; what was said before is kept beside it.
 

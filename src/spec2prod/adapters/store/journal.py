@@ -90,6 +90,7 @@ class DurableJournal:
         began_at = time.time()
         value = await call(*args, **kwargs)
         if is_settled(value):
+            began_at -= value.ahead_ms / 1000 if isinstance(value, Completed) else 0.0  # a process may have had a head start
             step = Step(value=value, question=question, attempt=self._run.attempt, began_at=began_at, ended_at=time.time())
             await self._record(name, step)
         return value

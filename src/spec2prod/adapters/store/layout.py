@@ -43,6 +43,17 @@ TABLES = (
     """CREATE TABLE IF NOT EXISTS breakers (
         endpoint TEXT PRIMARY KEY, failures INTEGER NOT NULL, opened_at DOUBLE PRECISION, trial_by TEXT NOT NULL DEFAULT '',
         trial_at DOUBLE PRECISION, changed_at DOUBLE PRECISION NOT NULL)""",
+    # Conversations of all runs that wait for their turn at an endpoint, or have it. `holder` is the lock of the process that asks: where
+    # nobody holds it, the row is of the dead. `agent_tickets` has one row; whoever writes it, all others wait for it.
+    "CREATE TABLE IF NOT EXISTS agent_tickets (id INTEGER PRIMARY KEY, ticket BIGINT NOT NULL)",
+    """CREATE TABLE IF NOT EXISTS agent_turns (
+        task TEXT PRIMARY KEY, endpoint TEXT NOT NULL, ticket BIGINT NOT NULL, given INTEGER NOT NULL DEFAULT 0,
+        promise_usd DOUBLE PRECISION NOT NULL, holder TEXT NOT NULL, seen_at DOUBLE PRECISION NOT NULL)""",
+    # What conversations have cost: `usd` since the row before it of the same task, `total_usd` in all.
+    """CREATE TABLE IF NOT EXISTS agent_spending (
+        task TEXT NOT NULL, at DOUBLE PRECISION NOT NULL, usd DOUBLE PRECISION NOT NULL, total_usd DOUBLE PRECISION NOT NULL)""",
+    "CREATE INDEX IF NOT EXISTS agent_spending_by_time ON agent_spending (at)",
+    "CREATE INDEX IF NOT EXISTS agent_spending_by_task ON agent_spending (task, total_usd)",
     # The fleet: what waits to be run, and who works.
     """CREATE TABLE IF NOT EXISTS jobs (
         id TEXT PRIMARY KEY, batch TEXT NOT NULL, component TEXT NOT NULL, target TEXT NOT NULL, request TEXT NOT NULL,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import importlib.util
 import os
 import signal
 import socket
 import sys
-from typing import Any
 
 from . import family, lane
 from .mutating import Module
@@ -29,14 +29,21 @@ def main(end: socket.socket, modules: dict[str, Module], root: str, errors: str,
     channel = Channel(end)
     me = os.getpid()
     warm_up(root)
+    from . import rewriting  # noqa: PLC0415 - it imports pytest
+
     if "hypothesis" in named and importlib.util.find_spec("_hypothesis_pytestplugin") is not None:
         importlib.import_module("hypothesis")
+    # a lane looks for the project's objects among its own: what lives by now is none of them, and its pages stay shared
+    gc.collect()
+    gc.freeze()
+    rewritten = rewriting.Rewritten()
     channel.send({"kind": "ready", "pid": me})
     while True:
         asked = channel.take_with_descriptor(2)
         if asked is None:
             os._exit(0)
         setting, *descriptors = asked
+        rewritten.prepare(os.path.join(root, each) for each in setting["files"])
         if not os.fork():
             channel.close()
             signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -62,22 +69,13 @@ def warm_up(root: str) -> None:
     ):
         with contextlib.suppress(ImportError):  # another version's module
             importlib.import_module(name)
-    importlib.import_module(__package__ + ".running")
-    importlib.import_module(__package__ + ".collecting")
-    from importlib import metadata  # noqa: PLC0415 - not needed before
+    from . import collecting, installed, running  # noqa: F401, PLC0415 - they import pytest
 
-    for entry in plugins(metadata):
+    for entry in installed.remember():
         spec = importlib.util.find_spec(entry.value.partition(":")[0].partition(".")[0])
         is_projects_own = spec is not None and spec.origin is not None and os.path.realpath(spec.origin).startswith(os.path.join(root, ""))
         if spec is not None and not is_projects_own and not any(each in entry.name for each in NOT_LOADED):
             with contextlib.suppress(Exception):  # pytest will say so itself, when a lane loads it
                 importlib.import_module(entry.value.partition(":")[0])
+    running.imported({})
     sys.stderr.flush()
-
-
-def plugins(metadata: Any) -> list[Any]:  # noqa: ANN401 - a module
-    """Return pytest's entry points; their selection changed with Python 3.10."""
-    try:
-        return list(metadata.entry_points(group="pytest11"))
-    except TypeError:
-        return list(metadata.entry_points().get("pytest11", []))

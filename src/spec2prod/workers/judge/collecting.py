@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib.util
 import os
@@ -15,8 +16,9 @@ from typing import Any
 import _pytest.config
 import pytest
 
-from . import addopts
+from . import addopts, installed
 from .harness import Harness
+from .work import function_of
 
 OVERRIDES = (
     "addopts=",
@@ -50,7 +52,7 @@ def arguments(root: str, scratch: str) -> list[str]:
     ours += [option for plugin, option in INERT.items() if importlib.util.find_spec(plugin) is not None]
     if "hypothesis" in sys.modules:  # the base loaded it, because a file of the project names it; the option alone would load it
         ours.append(HYPOTHESIS_SEED)
-    return [*ours, "--capture=no", "--tb=short", "--color=no", "--continue-on-collection-errors", "--maxfail=0"]
+    return [*ours, "--capture=no", "--tb=short", "--color=no", "--no-header", "--continue-on-collection-errors", "--maxfail=0"]
 
 
 def projects_own(root: str, files: list[str]) -> list[str]:
@@ -77,14 +79,26 @@ def determine_setup_of(determine_setup: Any, root: str, files: list[str]) -> dic
 def collect(files: list[str], setting: dict[str, Any], component: list[str], watching: Any) -> Collected:  # noqa: ANN401 - a context
     """Collect the files. Errors of single files are in the harness; pytest's refusal of the whole is raised."""
     harness, root, scratch = Harness(component), setting["root"], setting["scratch"]
-    config = _pytest.config._prepareconfig([*projects_own(root, files), *arguments(root, scratch), "--", *files], plugins=[harness])  # noqa: SLF001 - there is no public way to stop before the run
+    with installed.remembered():
+        config = _pytest.config._prepareconfig([*projects_own(root, files), *arguments(root, scratch), "--", *files], plugins=[harness])  # noqa: SLF001 - there is no public way to stop before the run
     config._do_configure()  # noqa: SLF001 - as above
     session = pytest.Session.from_config(config)
     config.hook.pytest_sessionstart(session=session)
     with watching:
         config.hook.pytest_collection(session=session)
+    tell_nobody(config)
     items, too_many = bounded(session.items, setting["most_cases"])
     return Collected(session=session, items=items, harness=harness, too_many=too_many)
+
+
+def tell_nobody(config: Any) -> None:  # noqa: ANN401 - pytest's
+    """Spare the terminal's account of each test: it goes nowhere, and costs a sixth of a small test's time."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    for name in ("pytest_runtest_logstart", "pytest_runtest_logreport", "pytest_runtest_logfinish"):
+        remove = getattr(getattr(config.hook, name), "_remove_plugin", None)  # there is no public way; without it the account is written
+        if remove is not None and reporter is not None:
+            with contextlib.suppress(ValueError):  # another reporter took its place
+                remove(reporter)
 
 
 def bounded(items: list[Any], most: int) -> tuple[dict[str, Any], list[str]]:
@@ -97,11 +111,6 @@ def bounded(items: list[Any], most: int) -> tuple[dict[str, Any], list[str]]:
         if count[name] <= most:
             kept[item.nodeid] = item
     return kept, sorted(name for name, cases in count.items() if cases > most)
-
-
-def function_of(node: str) -> str:
-    """Return the test function of a case: the node ID without its parameters."""
-    return node.partition("[")[0]
 
 
 def set_path(root: str, import_root: str) -> None:

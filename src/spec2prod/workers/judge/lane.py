@@ -6,6 +6,7 @@ One job at a time, so that whatever is left over when it ends belongs to it, and
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ from typing import Any, NoReturn
 from . import clock, family, frames
 from .mutating import Module
 from .wire import Channel
+from .work import function_of
 
 DEVICE = os.devnull
 
@@ -41,6 +43,8 @@ def serve(channel: Channel, setting: dict[str, Any], modules: dict[str, Module],
 
     settle_in(setting, modules)
     preloaded = sorted(modules[os.path.realpath(each.__file__ or "")].file for each in imported(modules))
+    if preloaded:
+        gc.unfreeze()  # the base has set its objects aside, and some of them are looked for
     if setting["mutant"]:
         change_source(*found(modules, setting["mutant"]))
     watch = Watch([os.path.join(setting["scratch"], "tmp")], setting["root"], modules)
@@ -61,9 +65,7 @@ def serve(channel: Channel, setting: dict[str, Any], modules: dict[str, Module],
     collecting.settle()
     evidence = [*watch.found, *(each for each in before.differences() if each["kind"] not in {"sys.path", "environment"})]
     told = {"preloaded": preloaded, "threads": is_alone, "evidence": evidence, "import_lines": lines.answer()["lines"]}
-    cases = [
-        {"id": node, "function": collecting.function_of(node), "line": item.location[1] or 0} for node, item in collected.items.items()
-    ]
+    cases = [{"id": node, "function": function_of(node), "line": item.location[1] or 0} for node, item in collected.items.items()]
     told["shared"] = [] if is_alone or setting["mutant"] else runner.shared()
     told.update(tests=cases, errors=collected.harness.collect_errors, too_many=collected.too_many, seconds=time.perf_counter() - begun)
     channel.send({"kind": "collected", **told})

@@ -1,4 +1,4 @@
-"""The judge: one thread, one loop. It starts lanes, hands them jobs, owns every result pipe, keeps the time, and kills.
+"""The judge: one thread, one loop. It hands jobs to lanes, owns every result pipe, keeps the time, and kills.
 
 It imports nothing of the judged project, not even pytest: what judged code may bend is never in this process.
 """
@@ -6,77 +6,40 @@ It imports nothing of the judged project, not even pytest: what judged code may 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import selectors
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import base, family
+from . import family
+from .lanes import JudgeError, Lane, Lanes
 from .mutating import Module
-from .wire import Channel
-from .work import Job, Key, Limits
+from .work import Job, Key
 
 TICK_S = 0.1
 EXTENSION = 10  # a test that sleeps on a busy machine gets that many times its time; one that computes does not
-LONGEST_WORDS = 2000
 Tell = Callable[[dict[str, Any]], None]
 
 
-class JudgeError(Exception):
-    """The judge itself cannot go on: never a verdict on a test."""
-
-
-@dataclass
-class Lane:
-    """One lane, as the judge sees it."""
-
-    key: Key
-    channel: Channel
-    scratch: str
-    deadline: float
-    pid: int = 0
-    collected: bool = False
-    job: Job | None = None
-    pipe: int = -1
-    child: int = 0
-    limit_s: float = 0.0
-    direct: bool = False
-    looked: float = 0.0
-
-
-class Judge:
+class Judge(Lanes):
     """Runs jobs on lanes. Subclasses say what follows from what has ended."""
 
     def __init__(self, request: dict[str, Any], modules: dict[str, Module], tell: Tell) -> None:
-        """Start the base; it imports pytest while we go on."""
-        self.request, self.modules, self.tell = request, modules, tell
-        self.limits = Limits.of(request.get("limits", {}))
-        self.root, self.scratch = os.path.realpath(request["root"]), os.path.realpath(request["scratch"])
-        self.files: dict[str, list[str]] = {group["name"]: list(group["files"]) for group in request["groups"]}
+        """Start the base; nothing is to be done yet."""
+        self.tell = tell
         self.queue: list[Job] = []
         self.wanted: list[Key] = []
         self.direct: set[str] = set()
-        self.lanes: list[Lane] = []
         self.clean_s: dict[str, float] = {}
-        self._selector = selectors.DefaultSelector()
-        self._started = 0
-        self._processes: list[subprocess.Popen[bytes]] = []
-        family.adopt_orphans()
-        self.forks = hasattr(os, "fork") and request.get("fork", True)
-        self._base_pid, self._base = self._start_base() if self.forks else (0, None)
+        super().__init__(request, modules)
 
     def run(self) -> None:
         """Go on until nothing is left to do."""
         try:
             while True:
-                self._feed()
+                self.feed()
                 if not any(self._is_busy(lane) for lane in self.lanes) and not self.queue and not self.wanted and not self.advance():
                     return
                 self._wait()
@@ -99,82 +62,12 @@ class Judge:
         """Take a job's end."""
         raise NotImplementedError
 
-    # --- lanes -----------------------------------------------------------------------------------------------------
-
-    def _start_base(self) -> tuple[int, Channel | None]:
-        ours, theirs = socket.socketpair()
-        errors = os.path.join(self.scratch, "base-errors")
-        me = os.getpid()
-        pid = os.fork()
-        if not pid:
-            kept = theirs.fileno()
-            os.closerange(3, kept)
-            os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX") if hasattr(os, "sysconf") else 1024)
-            os.setsid()
-            base.main(theirs, self.modules, self.root, errors, parent=me, named=self._named())
-        theirs.close()
-        channel = Channel(ours)
-        self._selector.register(ours, selectors.EVENT_READ, self._on_base)
-        return pid, channel
-
-    def _named(self) -> set[str]:
-        """Return which heavy plugins the judged files name, the `conftest.py` files above them included."""
-        files = {Path(self.root, file) for files in self.files.values() for file in files}
-        files |= {parent / "conftest.py" for file in set(files) for parent in file.parents if parent.is_relative_to(self.root)}
-        texts = [file.read_text(encoding="utf-8", errors="replace") for file in files if file.is_file()]
-        return {word for word in ("hypothesis",) if any(word in text for text in texts)}
-
-    def _start_lane(self, key: Key, job: Job | None = None) -> None:
-        ours, theirs = socket.socketpair()
-        self._started += 1
-        scratch = os.path.join(self.scratch, f"lane-{self._started}")
-        lane = Lane(key=key, channel=Channel(ours), scratch=scratch, deadline=time.monotonic() + self.limits.collect_s)
-        setting = self._setting(key, scratch)
-        if job is None:
-            self._spawn(setting, theirs.fileno())
-        else:
-            lane.direct, lane.job, setting["job"] = True, job, job.told(self._started)
-            lane.pipe, write = os.pipe()
-            self._selector.register(lane.pipe, selectors.EVENT_READ, lambda: self._on_pipe(lane))
-            self._spawn(setting, theirs.fileno(), write)
-            os.close(write)
-        theirs.close()
-        self._selector.register(ours, selectors.EVENT_READ, lambda: self._on_lane(lane))
-        self.lanes.append(lane)
-
-    def _spawn(self, setting: dict[str, Any], *descriptors: int) -> None:
-        """Have the base fork the lane; where nothing forks, start an interpreter of its own for it."""
-        if self._base is not None:
-            self._base.send(setting, *descriptors)
-            return
-        argv = [sys.executable, str(Path(__file__).resolve().parent), "--lane", *map(str, descriptors)]
-        started = subprocess.Popen(argv, stdin=subprocess.PIPE, pass_fds=descriptors, start_new_session=True)
-        if started.stdin is not None:
-            with started.stdin, contextlib.suppress(BrokenPipeError):
-                started.stdin.write(json.dumps({**setting, "modules": {path: each.file for path, each in self.modules.items()}}).encode())
-        self._processes.append(started)
-
-    def _setting(self, key: Key, scratch: str) -> dict[str, Any]:
-        limits = self.limits
-        return {
-            "root": self.root,
-            "import_root": self.request["import_root"],
-            "scratch": scratch,
-            "files": self.files[key[0]],
-            "mutant": key[1],
-            "environment": self.request.get("environment", {}),
-            "clock_s": self.request.get("clock_s"),
-            "memory_mb": limits.memory_mb,
-            "file_mb": limits.file_mb,
-            "cpu_s": int(limits.test_s * 50) + 60,
-            "most_cases": limits.most_cases,
-            "alone": not self.forks,
-        }
+    # --- who does what -----------------------------------------------------------------------------------------------
 
     def _is_busy(self, lane: Lane) -> bool:
         return lane.job is not None or not lane.collected
 
-    def _feed(self) -> None:
+    def feed(self) -> None:
         """Give every idle lane a job of its own key; open lanes for what is left, as long as there is room."""
         for lane in [each for each in self.lanes if not self._is_busy(each)]:
             job = next((each for each in self.queue if each.key == lane.key), None)
@@ -215,12 +108,13 @@ class Judge:
 
     def _assign(self, lane: Lane, job: Job) -> None:
         lane.job = job
+        self.spent["forks"] += 1
         lane.pipe, write = os.pipe()
         lane.child, lane.looked = 0, time.monotonic()
         lane.limit_s, lane.deadline = self.limits.test_s, time.monotonic() + self.limits.test_s
         self._selector.register(lane.pipe, selectors.EVENT_READ, lambda: self._on_pipe(lane))
         try:
-            lane.channel.send(job.told(self._started), write)
+            lane.channel.send(job.told(self.spent["lanes"]), write)
         except OSError:
             self._lane_died(lane)
         finally:
@@ -286,6 +180,7 @@ class Judge:
     def _on_frame(self, lane: Lane, job: Job, frame: dict[str, Any]) -> None:
         index = frame["test"]
         if frame["kind"] == "begun":
+            self.spent["runs"] += 1
             job.current = max(job.current, index)
             lane.limit_s = self.limits.for_mutant(self.clean_s.get(job.tests[index], 0.0)) if job.named_at(index) else self.limits.test_s
             lane.deadline = time.monotonic() + lane.limit_s
@@ -381,47 +276,6 @@ class Judge:
             lane.job = None
         self._close_pipe(lane)
         self.on_refused(lane.key, reason)
-
-    def _end_lane(self, lane: Lane) -> list[str]:
-        """Kill a lane and all below it; return the names of what outlived it."""
-        for pid in (lane.child, lane.pid):
-            if pid:
-                for each in family.descendants(pid):
-                    family.kill(each)
-                family.kill_group(pid)
-        self._forget(lane)
-        for process in self._processes:
-            process.poll()
-        return family.end_orphans(frozenset({self._base_pid, *(each.pid for each in self._processes if each.returncode is None)}))
-
-    def _forget(self, lane: Lane) -> None:
-        if lane in self.lanes:
-            self.lanes.remove(lane)
-            with contextlib.suppress(KeyError, ValueError):
-                self._selector.unregister(lane.channel.end)
-            lane.channel.close()
-
-    def _close_pipe(self, lane: Lane) -> None:
-        if lane.pipe >= 0:
-            self._selector.unregister(lane.pipe)
-            os.close(lane.pipe)
-            lane.pipe = -1
-
-    def _close(self) -> None:
-        for lane in list(self.lanes):
-            self._end_lane(lane)
-        if self._base is not None:
-            self._base.close()
-            family.kill_group(self._base_pid)
-        family.end_orphans()
-        self._selector.close()
-
-    def _words(self, path: str) -> str:
-        """Return the end of what a process of ours wrote before it died."""
-        try:
-            return Path(path).read_bytes()[-LONGEST_WORDS:].decode("utf-8", errors="replace").strip() or "it said nothing"
-        except OSError:
-            return "it said nothing"
 
 
 def size_of(folder: Path) -> int:

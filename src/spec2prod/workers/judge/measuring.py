@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
-from .loop import Judge
+from .hearing import Hearing
 from .work import Job, Key
 
 TOGETHER = "(together)"
-CHAINS = 2  # a lane: more would balance better, and fork more often
+OUT_OF_TIME = "the time for changes was over"
 SHORTEST = 8  # links of a chain
+LONGEST = 400  # of them, or four for each of its tests: they are all run once more at its end
 
 
-class Measurement(Judge):
+class Measurement(Hearing):
     """The judge with a plan. Phases: collect and run each test alone; collect the clean files together; control; mutants."""
 
     def __init__(self, *words: Any) -> None:  # noqa: ANN401 - as the judge's
         """Want a lane for every group."""
         super().__init__(*words)
-        self.wanted = [(name, "") for name in self.files]
+        self.wanted = self._lanes_for([(name, "") for name in self.files])
         self._phase = "tests"
-        self._trusted = {group["name"] for group in self.request["groups"] if group.get("trusted")}
+        self._until = time.monotonic() + self.limits.mutants_until_s
         self._known: dict[Key, set[str]] = {}
-        self._group_of: dict[str, str] = {}
         self._clean: set[str] = set(self.files)
-        self._passed: dict[str, dict[str, Any]] = {}
-        self._failing: dict[str, dict[str, Any]] = {}
         self._import_lines: dict[str, dict[str, set[int]]] = {}
         self._preloaded: set[str] = set()
-        self._isolated: set[str] = set()
-        self._troubled: set[str] = set()
-        self._settled: set[str] = set()
         self._cold: dict[str, str] = {}
         self._shared: dict[str, set[str]] = {}
         self._linked: dict[Key, list[tuple[str, str]]] = {}
-        self._seen: set[str] = set()
 
     def advance(self) -> bool:
         """Go to the next phase."""
@@ -47,6 +42,21 @@ class Measurement(Judge):
         following()
         return True
 
+    def feed(self) -> None:
+        """Hand out jobs; once the time is over, say of every mutant that is left that it was not tried."""
+        late: list[Job] = []
+        if time.monotonic() > self._until:
+            late = [job for job in self.queue if job.kind in {"mutant", "repair"}]
+            self.queue = [job for job in self.queue if job.kind not in {"mutant", "repair"}]
+        for mutant in dict.fromkeys(name for job in late for index in range(len(job.tests)) if (name := job.named_at(index))):
+            self.tell({"event": "unjudged", "mutant": mutant, "reason": OUT_OF_TIME})
+        super().feed()
+
+    def _lanes_for(self, keys: list[Key]) -> list[Key]:
+        """Return what is to be collected: one group is collected by all lanes at once, where mutants will keep all of them busy."""
+        is_mutating = self.request.get("mutate", "matrix") != "none"
+        return keys * self.limits.lanes if len(keys) == 1 and is_mutating and self.forks else keys
+
     # --- phases ----------------------------------------------------------------------------------------------------
 
     def _join(self) -> None:
@@ -55,7 +65,7 @@ class Measurement(Judge):
         groups = [name for name in self.files if name in self._clean and name not in self.direct and (name, "") in self._known]
         if len(groups) > 1:
             self.files[TOGETHER] = [file for name in groups for file in self.files[name]]
-            self.wanted.append((TOGETHER, ""))
+            self.wanted += self._lanes_for([(TOGETHER, "")])
 
     def _control(self) -> None:
         """Run what passed alone once more, one after the other and with all code compiled anew: it must pass still."""
@@ -77,16 +87,18 @@ class Measurement(Judge):
                     self.tell({"event": "unjudged", "mutant": mutant.id, "reason": reason})
                     continue
                 self._enqueue(mutant.id, tests, cold=is_cold)
-                for test in (
-                    []
-                    if is_cold
-                    else [each for each, told in self._failing.items() if mutant.statement in told["lines"].get(module.file, ())]
-                ):
-                    self.queue.append(Job(key=(self._group_of[test], ""), kind="repair", tests=[test], mutant=mutant.id))
+                self._try_failing(module.file, mutant, cold=is_cold)
         for key, links in self._linked.items():
-            self._put_chains(Job(key=key, kind="mutant", tests=[], stop=self._stops), links)
+            self._put_chains(Job(key=key, kind="mutant", tests=[], stop=self._stops, once=True), links)
         self._linked.clear()
         self._phase = "mutants"
+
+    def _try_failing(self, file: str, mutant: Any, *, cold: bool) -> None:  # noqa: ANN401 - a Mutant
+        """Run what fails by an assertion on a change: would it pass? Where a module has to be imported for it, examples alone."""
+        for test, told in self._failing.items():
+            if self._is_witness(test) if cold else mutant.statement in told["lines"].get(file, ()):
+                key = (self._group_of[test], mutant.id if cold else "")
+                self.queue.append(Job(key=key, kind="repair", tests=[test], mutant=None if cold else mutant.id))
 
     def _out_of_reach(self, file: str) -> str:
         """Say why a changed module cannot be imported; empty where it can."""
@@ -117,7 +129,7 @@ class Measurement(Judge):
             joint = [test for test in members if test not in self._isolated and test not in shared]
             batches = [joint] if joint else []
             for batch in [*batches, *([test] for test in members if test in self._isolated)]:
-                self.queue.append(Job(key=key, kind="mutant", tests=batch, mutant=None if cold else mutant, stop=self._stops))
+                self.queue.append(Job(key=key, kind="mutant", tests=batch, mutant=None if cold else mutant, stop=self._stops, once=True))
 
     def _in_order(self, tests: Iterable[str]) -> list[str]:
         """Return the quick ones first; the control keeps to it too, so that it meets whoever spoils things for the next."""
@@ -125,7 +137,9 @@ class Measurement(Judge):
 
     def _put_chains(self, job: Job, links: list[tuple[str, str]]) -> None:
         """Divide tests and their mutants among the lanes; a mutant's tests stay together."""
-        size = max(SHORTEST, -(-len(links) // (CHAINS * self.limits.lanes)))
+        longest = max(LONGEST, 4 * len({test for test, _ in links}))
+        turns = -(-len(links) // (longest * self.limits.lanes)) or 1
+        size = max(SHORTEST, -(-len(links) // (turns * self.limits.lanes)))
         start = 0
         while start < len(links):
             end = min(start + size, len(links))
@@ -136,18 +150,13 @@ class Measurement(Judge):
             self.queue.append(fresh)
             start = end
 
-    @property
-    def _stops(self) -> bool:
-        """Whether one kill is enough; the matrix goes on after a failure, as pytest does."""
-        return bool(self.request.get("mutate") == "score")
-
     def _by_group(self, tests: list[str]) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for test in tests:
             found.setdefault(self._group_of[test], []).append(test)
         return found
 
-    # --- what comes in ---------------------------------------------------------------------------------------------
+    # --- what was collected ----------------------------------------------------------------------------------------
 
     def on_collected(self, key: Key, told: dict[str, Any]) -> None:
         """Tell what was found; plan a run alone for each test."""
@@ -183,129 +192,10 @@ class Measurement(Judge):
         self.queue = [job for job in self.queue if job.key != key]
         if mutant:
             outcome = "timeout" if "longer than" in reason else "crash"
-            for test in [test for job in pending for test in job.tests]:
+            for test in [test for job in pending if job.kind != "repair" for test in job.tests]:
                 self.tell({"event": "kill", "mutant": mutant, "test": test, "outcome": outcome, "message": reason[-500:]})
-        elif group != TOGETHER and key not in self._known:
+        elif group != TOGETHER and key not in self._known and group in self._clean:
             self._clean.discard(group)
             self.tell({"event": "refused", "group": group, "reason": reason})
         for job in [] if mutant else pending:
             self._not_begun(job, job.tests, reason)
-
-    def on_ended(self, job: Job) -> None:
-        """Tell what each test did, and plan again what was not reached."""
-        for mutant in job.unswappable if job.kind != "repair" else ():
-            tests = [test for index, test in enumerate(job.tests) if job.named_at(index) == mutant]
-            self._enqueue(mutant, tests, cold=True)
-        if job.doubtful:
-            self._apart(job)
-            return
-        for index, test in enumerate(job.tests):
-            if index in job.done or (index == job.current and job.named_at(index) not in job.unswappable):
-                self._take(job, index, test, job.done.get(index) or self._unfinished(job))
-        rest = [index for index in job.rest() if job.named_at(index) not in job.unswappable]
-        self._go_on(job, rest)
-
-    def _apart(self, job: Job) -> None:
-        """Run each mutant of a chain in a process of its own: something was left behind that was not seen."""
-        for mutant in dict.fromkeys(job.chain or ()):
-            if mutant not in job.unswappable:
-                self._enqueue(mutant, [test for index, test in enumerate(job.tests) if job.named_at(index) == mutant], cold=False)
-
-    def _go_on(self, job: Job, rest: list[int]) -> None:
-        """Plan what was not begun; what a settled mutant left is skipped."""
-        settled = self._settled | ({job.named} if job.verdict == "timeout" else set()) - {""}
-        for index in range(len(job.tests)):
-            mutant = job.named_at(index)
-            if mutant in settled and index not in job.done and index != job.current:
-                self._skip(mutant, [job.tests[index]])
-        rest = [index for index in rest if job.named_at(index) not in settled]
-        if rest and job.current < 0 and not job.done:
-            self._not_begun(
-                job,
-                [job.tests[index] for index in rest],
-                f"its process ended before it began (exit {job.exit}{', ' + job.verdict if job.verdict else ''})",
-            )
-        elif rest:
-            self.queue.insert(0, job.again(rest))
-
-    def _not_begun(self, job: Job, rest: list[str], reason: str) -> None:
-        for test in rest:
-            self.tell({"event": "trouble", "test": test, "mutant": job.named, "reason": reason})
-            if not job.named:
-                self._troubled.add(test)
-
-    def _unfinished(self, job: Job) -> dict[str, Any]:
-        outcome = {"timeout": "timeout", "": "vanished"}.get(job.verdict, "killed")
-        ending = f" ({f'signal {-job.exit}' if job.exit < 0 else f'exit code {job.exit}'})" if job.exit is not None else ""
-        words = {
-            "timeout": "it did not end in time",
-            "": f"its process ended{ending} before the test did",
-            "flooded": "it flooded the judge's pipe",
-            "disk": f"it wrote more than {self.limits.disk_mb} MiB",
-            "processes": f"it started more than {self.limits.processes} processes",
-        }
-        return {
-            "outcome": outcome,
-            "how": "crash",
-            "exception": "",
-            "message": words[job.verdict],
-            "seconds": 0.0,
-            "evidence": [],
-            "lines": {},
-            "arcs": {},
-        }
-
-    def _take(self, job: Job, index: int, test: str, answer: dict[str, Any]) -> None:
-        if job.kind == "test":
-            self._take_test(job, test, answer)
-        elif job.kind == "control":
-            self._take_control(job, test, answer)
-        elif job.kind == "repair":
-            if answer["outcome"] == "passed":
-                self.tell({"event": "repair", "mutant": job.named, "test": test})
-        else:
-            self._take_kill(job.named_at(index), test, answer)
-
-    def _take_test(self, job: Job, test: str, answer: dict[str, Any]) -> None:
-        if answer["evidence"]:
-            self._seen.add(test)
-        evidence = [*answer["evidence"], *({"kind": "leaked_process", "detail": name} for name in job.left)]
-        if job.receiver is not None and job.receiver.forged:
-            evidence.append({"kind": "forged", "detail": f"{job.receiver.forged} message(s) without the test's nonce"})
-        if answer["outcome"] == "passed":
-            self._passed[test] = answer
-            self.clean_s[test] = answer["seconds"]
-        elif answer["outcome"] == "failed" and answer["how"] == "assertion" and self._group_of[test] not in self._trusted:
-            self._failing[test] = answer
-        names = ("outcome", "how", "exception", "message", "seconds", "lines", "arcs", "properties")
-        self.tell({"event": "test", "test": test, **{name: answer.get(name) for name in names}, "evidence": evidence})
-
-    def _take_control(self, job: Job, test: str, answer: dict[str, Any]) -> None:
-        """A test that passed alone and fails here: order-dependent in company, a disagreement of the judge with itself alone."""
-        if answer["outcome"] == "passed":
-            return
-        if len(job.tests) > 1:
-            self._isolated.add(test)
-            self.queue.append(job.again([job.tests.index(test)]))
-            return
-        self._troubled.add(test)
-        reason = f"it passed at first, and {answer['outcome']} when it was run again with nothing changed: {answer['message'][-300:]}"
-        self.tell({"event": "trouble", "test": test, "mutant": "", "reason": reason})
-
-    def _take_kill(self, mutant: str, test: str, answer: dict[str, Any]) -> None:
-        outcome = "survived"
-        if answer["outcome"] == "timeout":
-            outcome = "timeout"
-        elif answer["outcome"] not in {"passed", "skipped", "xfailed"}:
-            outcome = "assertion" if answer["how"] == "assertion" else "crash"
-        told = {"outcome": outcome, "exception": answer["exception"], "message": answer["message"][-500:]}
-        self.tell({"event": "kill", "mutant": mutant, "test": test, **told})
-        if outcome == "assertion" and self.request.get("mutate") == "score":
-            self._settled.add(mutant)
-            others = [each for each in self.queue if each.chain is None and each.named == mutant]
-            self.queue = [each for each in self.queue if each not in others]
-            self._skip(mutant, [each for other in others for each in other.tests])
-
-    def _skip(self, mutant: str, tests: list[str]) -> None:
-        for test in tests:
-            self.tell({"event": "kill", "mutant": mutant, "test": test, "outcome": "not_run", "message": ""})

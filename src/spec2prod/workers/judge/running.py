@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import threading
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from . import patching
 from .collecting import Collected, reseed
 from .frames import Send
 from .lines import Lines
@@ -15,7 +17,8 @@ from .mutating import Module
 from .mutation import Mutant
 from .stillness import Stillness
 from .swapping import caches, living, swap
-from .watching import State, Watch, watched_setter
+from .watching import State, Watch
+from .work import function_of
 
 COUNTED_PYTEST = ("runner", "python", "outcomes", "reports", "raises", "python_api", "nodes")
 
@@ -24,6 +27,7 @@ class Unswappable(Exception):  # noqa: N818 - an answer, not an error
     """The mutant does not fit the functions that live here; changed source will."""
 
 
+FAILED = {"failed", "error"}
 UNSWAPPABLE = (Unswappable, ValueError, SyntaxError, TypeError)
 
 
@@ -39,7 +43,7 @@ class Runner:
         self._functions = {} if bare else living(modules)
         self._caches = [] if bare else caches(modules)
         if not bare:
-            self._watch_attributes()
+            patching.notice(watch, modules, self.component, self.judging)
         self._state = None if bare else State(self.component, self.judging)
         self._still = None if bare or hypothesis_lives() else Stillness(watch.root, self._caches)
         self._swapped: list[tuple[FunctionType, CodeType]] = []
@@ -49,7 +53,7 @@ class Runner:
         return [node for node, item in self.collected.items.items() if self._still is not None and self._still.shares(item)]
 
     def run(self, job: dict[str, Any], send: Send) -> None:
-        """Run the job's tests; end after the first that did not pass where the job says so."""
+        """Run the job's tests."""
         if job.get("chain") is not None:
             self._chain(job, send)
             return
@@ -58,43 +62,38 @@ class Runner:
         except UNSWAPPABLE as error:
             send(0, "unswappable", {"reason": str(error)})
             return
-        for index, node in enumerate(job["tests"]):
-            send(index, "begun", {})
-            answer = self._one(node, [*job["tests"], None][index + 1], cover=job["cover"], watch=job["watch"])
-            send(index, "result", answer)
-            if job["stop"] and answer["outcome"] != "passed":
-                return
+        self._each(job, list(range(len(job["tests"]))), send)
 
     def _chain(self, job: dict[str, Any], send: Send) -> None:
         """Run tests on one mutant after the other, each put back before the next; end where anything is left behind."""
-        seed, chain = job["seed"], [*job["chain"], None]
-        now, dropped = "", ""
-        for index, node in enumerate(job["tests"]):
-            mutant = chain[index]
-            if mutant == dropped and mutant:
+        for indexes in links(job["chain"]):
+            reseed(job["seed"])
+            try:
+                self.put(job["chain"][indexes[0]])
+            except UNSWAPPABLE as error:
+                send(indexes[0], "unswappable", {"reason": str(error)})
                 continue
-            if mutant != now or not mutant:
-                now = mutant
-                reseed(seed)
-                try:
-                    self.put(mutant)
-                except UNSWAPPABLE as error:
-                    send(index, "unswappable", {"reason": str(error)})
-                    dropped = mutant
-                    continue
-            is_last = chain[index + 1] != mutant or not mutant
-            send(index, "begun", {})
-            answer = self._one(node, None if is_last else job["tests"][index + 1], cover=job["cover"], watch=False)
-            send(index, "result", answer)
-            if job["stop"] and answer["how"] == "assertion":
-                dropped, is_last = mutant, True
-                self._tear_down()
-            if is_last:
-                self._put_back()
-                if self._still is None or not self._still.holds():
-                    return
+            self._each(job, indexes, send)
+            self._put_back()
+            if self._still is None or not self._still.holds():
+                return
         if not job["cover"]:
             self._look_back(job["tests"], send)
+
+    def _each(self, job: dict[str, Any], indexes: list[int], send: Send) -> None:
+        """Run these tests of the job, one after the other; what an assertion has made needless is left out."""
+        tests, left = job["tests"], indexes
+        while left:
+            index, *left = left
+            send(index, "begun", {})
+            answer = self._one(tests[index], tests[left[0]] if left else None, cover=job["cover"], watch=job["watch"])
+            send(index, "result", answer)
+            if answer["how"] == "assertion" and answer["outcome"] in FAILED and (job["stop"] or job["once"]):
+                function = function_of(tests[index])
+                rest = [] if job["stop"] else [each for each in left if function_of(tests[each]) != function]
+                if rest[:1] != left[:1]:
+                    self._tear_down(tests[rest[0]] if rest else "")
+                left = rest
 
     def _look_back(self, tests: list[str], send: Send) -> None:
         """Run the chain's tests once more on the component as it is: where one fails, what came before it proves nothing."""
@@ -108,9 +107,9 @@ class Runner:
                 )
                 return
 
-    def _tear_down(self) -> None:
-        """End the fixtures that a next test would have used."""
-        self.collected.session._setupstate.teardown_exact(None)  # noqa: SLF001 - there is no public way
+    def _tear_down(self, following: str) -> None:
+        """End the fixtures that a test would have used that is left out; those of the one that follows instead may stay."""
+        self.collected.session._setupstate.teardown_exact(self.collected.items.get(following))  # noqa: SLF001 - there is no public way
 
     def _put_back(self) -> None:
         """Give the functions their own code again."""
@@ -171,57 +170,21 @@ class Runner:
     def _lines(self) -> Lines:
         return lines_of(self.modules)
 
-    def _watch_attributes(self) -> None:
-        files = set(self.modules)
-        ours = {id(each) for each in self.component}
-
-        def kind(module: ModuleType, old: object) -> str:
-            if id(module) not in ours:
-                return "pytest_patched" if old is not None else ""
-            return "unit_patched" if defined_in(old, files, self.component) else "collaborator_patched"
-
-        setter = watched_setter(self.watch, kind)
-        for module in (*self.component, *self.judging):
-            if type(module) is ModuleType:
-                module.__class__ = setter
-        self._watch_patches()
-
-    def _watch_patches(self) -> None:
-        """Notice classes of the component that are patched by the two usual means; plain assignment shows only at the end."""
-        from _pytest.monkeypatch import MonkeyPatch  # noqa: PLC0415 - pytest's own place for it
-
-        watch, files, component = self.watch, set(self.modules), self.component
-
-        def told(target: object, name: object) -> None:
-            old = vars(target).get(name) if isinstance(target, type) and isinstance(name, str) else None
-            if isinstance(target, type) and defined_in(target, files, component):
-                watch.tell(
-                    "unit_patched" if callable(old) or isinstance(old, (property, staticmethod, classmethod)) else "collaborator_patched",
-                    f"{target.__name__}.{name}",
-                )
-
-        original = MonkeyPatch.setattr
-
-        def setattr_(self: Any, target: Any, name: Any, *rest: Any, **options: Any) -> None:  # noqa: ANN401 - as the original
-            told(target, name)
-            original(self, target, name, *rest, **options)
-
-        MonkeyPatch.setattr = setattr_  # type: ignore[method-assign]
-        mock = sys.modules.get("unittest.mock")
-        if mock is not None:
-            entered = mock._patch.__enter__  # noqa: SLF001 - there is no public name
-
-            def enter(self: Any) -> Any:  # noqa: ANN401 - as the original
-                target = self.getter()
-                told(target, self.attribute)
-                return entered(self)
-
-            mock._patch.__enter__ = enter  # noqa: SLF001 - as above
-
 
 def hypothesis_lives() -> bool:
     """Whether hypothesis was imported: what it learns from one test it uses in the next."""
     return "hypothesis" in sys.modules
+
+
+def links(chain: list[str]) -> list[list[int]]:
+    """Return the indexes of a chain by mutant; a test without one stands for itself."""
+    found: list[list[int]] = []
+    for index, mutant in enumerate(chain):
+        if mutant and index and chain[index - 1] == mutant:
+            found[-1].append(index)
+        else:
+            found.append([index])
+    return found
 
 
 def lines_of(modules: dict[str, Module]) -> Lines:
@@ -233,7 +196,13 @@ def imported(modules: dict[str, Module]) -> list[ModuleType]:
     """Return the component's modules that live in this process."""
     present: list[tuple[Any, Any]] = [(module, getattr(module, "__file__", None)) for module in list(sys.modules.values())]
     named = [(module, file) for module, file in present if isinstance(module, ModuleType) and isinstance(file, str)]
-    return [module for module, file in named if os.path.realpath(file) in modules]
+    return [module for module, file in named if (real(file) if os.path.isabs(file) else os.path.realpath(file)) in modules]
+
+
+@functools.cache
+def real(file: str) -> str:
+    """Return a module's true path; the base asks for all that it has imported, so that no lane must."""
+    return os.path.realpath(file)
 
 
 def is_counted(name: str) -> bool:
@@ -241,14 +210,6 @@ def is_counted(name: str) -> bool:
     return name in {"pytest", "pluggy", "pluggy._callers", "pluggy._hooks", "builtins"} or any(
         name == f"_pytest.{each}" for each in COUNTED_PYTEST
     )
-
-
-def defined_in(value: object, files: set[str], component: list[ModuleType]) -> bool:
-    """Whether a function or class comes from the component itself."""
-    code = getattr(getattr(value, "__wrapped__", value), "__code__", None)
-    if code is not None:
-        return code.co_filename in files
-    return isinstance(value, type) and value.__module__ in {module.__name__ for module in component}
 
 
 def found(modules: dict[str, Module], name: str) -> tuple[Module, Mutant]:

@@ -12,7 +12,7 @@ import tokenize
 from typing import Any
 
 from . import base, lane
-from .loop import JudgeError
+from .lanes import JudgeError
 from .measuring import Measurement
 from .mutating import Module
 from .statements import executable
@@ -49,11 +49,12 @@ def main() -> int:
     tell({"event": "hello", "format": FORMAT, "nonce": request["nonce"], "python": platform.python_version(), "forks": hasattr(os, "fork")})
     try:
         modules = read(request, tell)
-        Measurement(request, modules, tell).run()
+        measurement = Measurement(request, modules, tell)
+        measurement.run()
     except JudgeError as error:
         tell({"event": "error", "reason": str(error)})
     else:
-        tell({"event": "done", "nonce": request["nonce"]})
+        tell({"event": "done", "nonce": request["nonce"], "spent": measurement.spent})
     return 0
 
 

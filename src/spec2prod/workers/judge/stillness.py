@@ -14,6 +14,7 @@ import enum
 import fractions
 import functools
 import logging
+import operator
 import os
 import pathlib
 import re
@@ -58,6 +59,7 @@ SKIPPED = {
 }
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGALRM", "SIGCHLD", "SIGPIPE") if hasattr(signal, name)]
 MOST = 5000  # values looked at
+identity = object.__hash__  # of a living object as unlike any other's as `id`, which tells each call to every audit hook: ours costs more
 
 
 class Unknown(Exception):  # noqa: N818 - an answer, not an error
@@ -71,6 +73,7 @@ class Stillness:
         """Look around; `unknown` says what cannot be compared, empty where everything can."""
         self._root, self._caches = os.path.join(root, ""), caches
         self.unknown = "" if STANDARD else "this Python does not tell its own modules"
+        self._all = dict(sys.modules)
         self._modules = [module for module in list(sys.modules.values()) if self._is_the_projects(module)]
         self._sizes = [each.cache_info().currsize for each in caches]
         try:
@@ -102,7 +105,12 @@ class Stillness:
         return True
 
     def _count(self) -> int:
-        return sum(self._is_the_projects(module) for module in list(sys.modules.values()))
+        if sys.modules.keys() == self._all.keys() and all(map(operator.is_, sys.modules.values(), self._all.values())):
+            return len(self._modules)  # the same modules under the same names in the same order: no need to ask each for its file
+        count = sum(self._is_the_projects(module) for module in list(sys.modules.values()))
+        if count == len(self._modules):
+            self._all = dict(sys.modules)  # something of the standard library was imported: known from now on
+        return count
 
     def _is_the_projects(self, module: Any) -> bool:  # noqa: ANN401 - anything may stand in `sys.modules`
         file = getattr(module, "__file__", None)
@@ -132,11 +140,11 @@ class Look:
             Unknown: where its state cannot be seen.
         """
         kind = type(value)
-        if kind in PLAIN or isinstance(value, UNCHANGING) or kind.__module__ in TYPING:
-            return value if kind in PLAIN[:7] else id(value)
-        if id(value) in self._seen:
-            return id(value)
-        self._seen.add(id(value))
+        if kind is not types.FunctionType and (kind in PLAIN or isinstance(value, UNCHANGING) or kind.__module__ in TYPING):
+            return value if kind in PLAIN[:7] else identity(value)
+        if identity(value) in self._seen:
+            return identity(value)
+        self._seen.add(identity(value))
         if len(self._seen) > MOST:
             raise Unknown("too many values")
         if isinstance(value, types.ModuleType):
@@ -144,23 +152,23 @@ class Look:
         if kind is dict or kind is types.MappingProxyType:
             return [(self.shape(key), self.shape(each)) for key, each in value.items()]
         if kind in (list, tuple):
-            return (id(value), [self.shape(each) for each in value])
+            return (identity(value), [self.shape(each) for each in value])
         if kind in (set, frozenset):
-            return (id(value), sorted(map(repr, map(self.shape, value))))
+            return (identity(value), sorted(map(repr, map(self.shape, value))))
         if isinstance(value, types.FunctionType):
             return self._function(value)
         if isinstance(value, type):
-            return (self._class(value), id(value)) if self._is_ours(value.__module__) else self._known(value.__module__, value)
+            return (self._class(value), identity(value)) if self._is_ours(value.__module__) else self._known(value.__module__, value)
         if kind in (staticmethod, classmethod, types.MethodType):
-            return (id(value), self.shape(value.__func__))
+            return (identity(value), self.shape(value.__func__))
         if kind is property:
-            return (id(value), [self.shape(each) for each in (value.fget, value.fset, value.fdel)])
+            return (identity(value), [self.shape(each) for each in (value.fget, value.fset, value.fdel)])
         if kind is functools.partial:
-            return (id(value), self.shape(value.func), self.shape(value.args), self.shape(value.keywords))
+            return (identity(value), self.shape(value.func), self.shape(value.args), self.shape(value.keywords))
         if isinstance(value, functools._lru_cache_wrapper):  # noqa: SLF001 - there is no public name
-            return (id(value), self.shape(value.__wrapped__))
+            return (identity(value), self.shape(value.__wrapped__))
         if self._is_ours(kind.__module__) and isinstance(getattr(value, "__dict__", None), dict) and not slotted(kind):
-            return (id(value), self.shape(vars(value)))
+            return (identity(value), self.shape(vars(value)))
         raise Unknown(f"a {kind.__module__}.{kind.__qualname__}")
 
     def _function(self, value: Any) -> Any:  # noqa: ANN401 - a function
@@ -168,7 +176,7 @@ class Look:
             return self._known(value.__module__, value)
         cells = [cell.cell_contents for cell in value.__closure__ or () if filled(cell)]
         parts = (value.__defaults__, value.__kwdefaults__, *cells)
-        return (id(value), id(value.__code__), [self.shape(each) for each in parts], self.named(vars(value)))
+        return (identity(value), identity(value.__code__), [self.shape(each) for each in parts], self.named(vars(value)))
 
     def named(self, names: Any) -> list[Any]:  # noqa: ANN401 - a mapping
         """Describe what a module, a class or a function holds by name; nothing that is made for the look is looked at."""
@@ -182,7 +190,7 @@ class Look:
     def _known(self, name: str | None, value: Any) -> int:  # noqa: ANN401 - whatever comes from there
         top = (name or "").partition(".")[0]
         if top in STANDARD or top in JUDGING or self._is_ours(name):
-            return id(value)
+            return identity(value)
         raise Unknown(f"something of {top or 'nowhere'}")
 
 
@@ -207,12 +215,12 @@ def around() -> list[Any]:
     environment = {key: value for key, value in os.environ.items() if key != "PYTEST_CURRENT_TEST"}
     with contextlib.suppress(OSError):
         folder = os.getcwd()
-        standard = [id(getattr(sys, name)) for name in ("stdin", "stdout", "stderr", "excepthook", "displayhook")]
+        standard = [identity(getattr(sys, name)) for name in ("stdin", "stdout", "stderr", "excepthook", "displayhook")]
         numbers = [threading.active_count(), len(os.listdir("/proc/self/task")), sys.getrecursionlimit(), has_children()]
         handlers = [signal.getsignal(each) for each in SIGNALS]
         root = logging.getLogger()
-        log = [root.level, list(map(id, root.handlers)), logging.root.manager.disable]
-        builtin = [(name, id(value)) for name, value in vars(sys.modules["builtins"]).items() if name != "_"]
+        log = [root.level, list(map(identity, root.handlers)), logging.root.manager.disable]
+        builtin = [list(vars(sys.modules["builtins"])), list(map(identity, vars(sys.modules["builtins"]).values()))]
         return [environment, folder, standard, numbers, handlers, log, builtin, list(sys.path), repr(decimal.getcontext()), sys.gettrace()]
     return [object()]  # what cannot be told is never as it was
 

@@ -6,19 +6,20 @@ since they would end the judge. Native code that asks the kernel itself is not s
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import mmap
 import os
 import signal
 import struct
 import sys
-import threading
 from collections.abc import Callable, Collection, Iterator
 from types import FrameType, ModuleType
 from typing import Any
 
-MOST = 40  # pieces of evidence a test; more say nothing new
+from .leaving import MOST, Evidence, State
+
+__all__ = ["State", "Watch", "watched_setter"]
+
 MOST_FORKS = 200
 LOCAL = ("127.", "::1", "localhost", "0.0.0.0", "::")  # noqa: S104 - recognised, not bound
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -41,22 +42,8 @@ READERS = tuple(
 )
 SEARCHING = {"gc.get_objects", "gc.get_referrers", "gc.get_referents", "sys._current_frames"}
 TRACING = {"sys.settrace", "sys.setprofile"}
-PLAIN = (str, bytes, int, float, complex, bool, type(None))
-CONTAINERS = {
-    dict,
-    list,
-    set,
-    tuple,
-    frozenset,
-    bytearray,
-    collections.OrderedDict,
-    collections.defaultdict,
-    collections.deque,
-    collections.Counter,
-}
-CACHES = ("cache", "memo", "seen", "lock")
-MOST_ITEMS = 2000
-Evidence = dict[str, str]
+NAMING = {"tempfile.mkstemp", "tempfile.mkdtemp"}  # names that nobody else has: what they leave disturbs nobody
+OURS = {"t", "cache", "hypothesis"}  # in the temporary folder: pytest's and hypothesis's, where the judge told them to be
 
 
 class Watch:
@@ -69,6 +56,7 @@ class Watch:
         self.active = False
         self.found: list[Evidence] = []
         self._allowed = tuple(os.path.realpath(each) + os.sep for each in allowed)
+        self._kept: set[str] = set()  # what lies in those folders when a test begins, and what has a name of its own there
         self._forks = mmap.mmap(-1, 8) if hasattr(mmap, "MAP_SHARED") or os.name == "posix" else None
         self._leader = os.getpid()
         self._takers: dict[str, Callable[[str, tuple[Any, ...]], None]] = {"open": self._opened, "object.__setattr__": self._set}
@@ -76,6 +64,7 @@ class Watch:
         groups = ((CHANGING, self._changed), (CONNECTING, self._connected), (FORKING, self._forked), (STARTING, self._started))
         self._takers.update({event: taker for events, taker in groups for event in events})
         self._takers.update(dict.fromkeys(SEARCHING | TRACING, self._searched))
+        self._takers.update(dict.fromkeys(NAMING, self._named))
 
     def install(self) -> None:
         """Begin to listen to the interpreter."""
@@ -84,12 +73,18 @@ class Watch:
     def begin(self) -> None:
         """Forget what was found: a new test begins, in a process of its own or not."""
         self.found, self.active, self._leader = [], True, os.getpid()
+        self._kept = set(self._lying())
         if self._forks is not None:
             self._forks[:8] = struct.pack("q", 0)
 
     def end(self) -> None:
-        """Stop listening."""
-        self.active = False
+        """Stop listening, after a look at what was left in the temporary folder under a name that the next test may use too."""
+        if self.active:
+            self.active = False
+            for path in sorted(set(self._lying()) - self._kept):
+                self.tell("leftover", os.path.basename(path))
+            for name, file in self._copies():
+                self.tell("foreign_copy", f"{name} from {file}")
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
@@ -114,6 +109,27 @@ class Watch:
             yield
         finally:
             self.active = was
+
+    def _copies(self) -> Iterator[tuple[str, str]]:
+        """Yield modules that bear the name of one of the component's, and come from elsewhere."""
+        for path in self._component:
+            parts = os.path.splitext(os.path.relpath(path, self.root))[0].split(os.sep)
+            for start in range(len(parts)):
+                name = ".".join(each for each in parts[start:] if each != "__init__")
+                file = getattr(sys.modules.get(name), "__file__", None)
+                if isinstance(file, str) and file != path and file.endswith(os.sep + os.path.join(*parts[start:]) + ".py"):
+                    with self.quiet():
+                        if os.path.realpath(file) != path:
+                            yield name, file
+
+    def _lying(self) -> Iterator[str]:
+        """Yield what lies in the temporary folders; pytest's own is not looked at."""
+        for folder in self._allowed:
+            with contextlib.suppress(OSError):
+                yield from (os.path.join(folder, name) for name in os.listdir(folder) if name not in OURS)
+
+    def _named(self, _: str, args: tuple[Any, ...]) -> None:
+        self._kept.add(os.path.realpath(os.fsdecode(args[0])))
 
     def _hook(self, event: str, args: tuple[Any, ...]) -> None:
         if not self.active:
@@ -216,88 +232,3 @@ def watched_setter(watch: Watch, kind: Callable[[ModuleType, object], str]) -> t
             super().__delattr__(name)
 
     return Watched
-
-
-class State:
-    """What a test must leave as it found it."""
-
-    def __init__(self, component: list[ModuleType], judging: list[ModuleType]) -> None:
-        """`component` are its modules, `judging` pytest's and what it stands on."""
-        self._component, self._judging = component, judging
-        self._takers: dict[str, Callable[[], dict[str, Any]]] = {
-            "environment": lambda: {key: value for key, value in os.environ.items() if key != "PYTEST_CURRENT_TEST"},
-            "cwd": lambda: {"cwd": working_folder()},
-            "sys.path": lambda: {"sys.path": list(sys.path)},
-            "sys.modules": self._imported,
-            "threads": lambda: {f"{each.name} {id(each)}": "" for each in threading.enumerate() if each.is_alive()},
-            "signals": lambda: {each.name: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)},
-            "component_changed": lambda: {key: value for module in component for key, value in surface(module)},
-            "component_state": lambda: {f"{module.__name__}.{name}": told for module in component for name, told in values(module)},
-            "pytest_changed": lambda: {key: value for module in judging for key, value in surface(module)},
-        }
-        self._before = self._now()
-
-    def differences(self) -> list[Evidence]:
-        """Return what is not as it was."""
-        return [each for kind, was in self._before.items() for each in differing(kind, was, self._now_of(kind))]
-
-    def _now(self) -> dict[str, dict[str, Any]]:
-        return {kind: self._now_of(kind) for kind in self._takers}
-
-    def _now_of(self, kind: str) -> dict[str, Any]:
-        return self._takers[kind]()
-
-    def _imported(self) -> dict[str, Any]:
-        return {module.__name__: id(sys.modules.get(module.__name__)) for module in (*self._component, *self._judging)}
-
-
-def working_folder() -> str:
-    """Return the working folder, or that it is gone."""
-    try:
-        return os.getcwd()
-    except OSError:
-        return "gone"
-
-
-def surface(module: ModuleType) -> Iterator[tuple[str, Any]]:
-    """Yield the functions and classes that a module defines, with what the classes hold; identities, no values."""
-    for name, value in list(vars(module).items()):
-        is_class = isinstance(value, type) and value.__module__ == module.__name__ and module.__name__ != "builtins"
-        if is_class or callable(value):
-            yield f"{module.__name__}.{name}", id(value)
-        if is_class:
-            yield from (
-                (f"{module.__name__}.{name}.{key}", id(each))
-                for key, each in list(vars(value).items())
-                if callable(each) or key == "__code__"
-            )
-
-
-def values(module: ModuleType) -> Iterator[tuple[str, object]]:
-    """Yield the plain values and containers that a module holds, as what can be compared later; caches are made to change."""
-    for name, value in list(vars(module).items()):
-        if not name.startswith("__") and not any(word in name.lower() for word in CACHES):
-            told = shape(value)
-            if told is not None:
-                yield name, told
-
-
-def shape(value: object, deep: int = 3) -> object:
-    """Return what a plain value looks like, None for what is no plain value; what lies too deep is known by its identity."""
-    if isinstance(value, PLAIN):
-        return value
-    if type(value) not in CONTAINERS or len(value) > MOST_ITEMS:  # type: ignore[arg-type]
-        return len(value) if type(value) in CONTAINERS else None  # type: ignore[arg-type]
-    if not deep:
-        return id(value)
-    if isinstance(value, dict):
-        return [(shape(key, deep - 1) or id(key), shape(each, deep - 1) or id(each)) for key, each in value.items()]
-    each_told = [shape(each, deep - 1) or id(each) for each in value]  # type: ignore[attr-defined]
-    return frozenset(map(repr, each_told)) if isinstance(value, (set, frozenset)) else each_told
-
-
-def differing(kind: str, before: dict[str, Any], after: dict[str, Any]) -> list[Evidence]:
-    """Return a piece of evidence for each key that differs; what only appeared counts for what must not appear."""
-    appeared = set(after) - set(before) if kind in {"environment", "threads"} else set()
-    changed = {key for key in before if before[key] != after.get(key)} if kind != "threads" else set()
-    return [{"kind": kind, "detail": key} for key in sorted(appeared | changed)][:MOST]

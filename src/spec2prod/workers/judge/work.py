@@ -16,6 +16,7 @@ class Job:
     """Tests to be run in one process, in order. `mutant` is swapped in; `kind` is test, control, repair or mutant.
 
     A chain has a mutant for each test (empty for none): the process goes on to the next one as long as nothing is left of the last.
+    After an assertion on a mutant no other test runs on it where the job says `stop`, no other case of its function where it says `once`.
     """
 
     key: Key
@@ -26,6 +27,7 @@ class Job:
     cover: bool = False
     watch: bool = False
     stop: bool = False
+    once: bool = False
     nonces: list[str] = field(default_factory=list)
     receiver: Receiver | None = None
     current: int = -1
@@ -51,7 +53,7 @@ class Job:
         """Draw the nonces, and return what the lane is told."""
         self.nonces = [secrets.token_hex(16) for _ in self.tests]
         self.receiver = Receiver(self.nonces)
-        told = {name: getattr(self, name) for name in ("tests", "mutant", "chain", "cover", "watch", "stop")}
+        told = {name: getattr(self, name) for name in ("tests", "mutant", "chain", "cover", "watch", "stop", "once")}
         return {**told, "nonces": list(self.nonces), "seed": seed}
 
     def rest(self) -> list[int]:
@@ -62,9 +64,8 @@ class Job:
         """Return the same job for some of its tests."""
         chain = [self.chain[each] for each in indexes] if self.chain is not None else None
         tests = [self.tests[each] for each in indexes]
-        return Job(
-            key=self.key, kind=self.kind, tests=tests, mutant=self.mutant, chain=chain, cover=self.cover, watch=self.watch, stop=self.stop
-        )
+        same = {name: getattr(self, name) for name in ("key", "kind", "mutant", "cover", "watch", "stop", "once")}
+        return Job(tests=tests, chain=chain, **same)
 
 
 @dataclass
@@ -80,6 +81,7 @@ class Limits:
     disk_mb: int = 256
     processes: int = 64
     most_cases: int = 200
+    mutants_until_s: float = 720.0
 
     @classmethod
     def of(cls, stated: dict[str, Any]) -> Limits:
@@ -89,3 +91,8 @@ class Limits:
     def for_mutant(self, clean_s: float) -> float:
         """Return how long a test may take on a mutant, in seconds, when it took `clean_s` on the component as it is."""
         return max(self.mutant_s, 10 * clean_s + 0.2)
+
+
+def function_of(node: str) -> str:
+    """Return the test function of a case: the node ID without its parameters."""
+    return node.partition("[")[0]

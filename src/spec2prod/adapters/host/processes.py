@@ -1,9 +1,7 @@
 """Starts real processes and leaves none behind (POSIX; exit is watched by pidfd on Linux, by polling elsewhere).
 
-Each command gets its own session, its own scratch folder (which is also its `TMPDIR`), a closed stdin and a small
-environment. When it ends, however it ends, the whole family is killed before the leader is reaped: its process
-group, and whoever left the group but still carries the command's mark in the environment. Should *we* be killed, a small
-process (watcher.py), started with the first command, does the same for all of them.
+When a command ends, however it ends, the whole family is killed before the leader is reaped: its process
+group, and whoever left the group but still carries the command's mark in the environment.
 
 What is measured: CPU time is `wait4`'s of that very child, with the descendants it waited for; commands beside it
 do not leak in. Peak memory is that of the largest process of the family. The kernel lets a child inherit *our* peak
@@ -14,80 +12,71 @@ through `exec`, so `ru_maxrss` counts only where it is above ours; below it, the
 from __future__ import annotations
 
 import asyncio
-import atexit
 import contextlib
 import os
 import resource
 import shutil
 import signal
-import subprocess
-import sys
-import tempfile
-import threading
 import time
-import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 import psutil
 
+from spec2prod.adapters.host.ahead import HeadStart
+from spec2prod.adapters.host.family import MAXRSS_PER_MIB, Ending, end_family, signal_group
+from spec2prod.adapters.host.starting import Started, handed_on, scratch_folder, start
 from spec2prod.domain.command import Command, Completed
 
-# What a command sees of our environment. Nothing that holds a key, a token or a proxy's password; nothing that
-# bends Python, pytest or coverage. A caller who needs more names it (`keep`), or puts it into the command.
-ALLOWED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "SYSTEMROOT", "LD_LIBRARY_PATH")
-MARK = "SPEC2PROD_COMMANDS"
 COULD_NOT_START = 126  # the shells' word for "found, but could not be run"
 LARGEST_ANSWER_BYTES = 256 * 1024 * 1024
 HEAD_BYTES = 4 * 1024 * 1024  # a type checker prints its answer: some 8,000 diagnostics fit
 TAIL_BYTES = 256 * 1024
-_WATCHER = Path(__file__).with_name("watcher.py")
-_HAS_PROC = Path("/proc/self").is_dir()
 _DRAIN_S = 2.0
 _LONGEST_PAUSE_S = 0.1
-_MAXRSS_PER_MIB = 1024 * 1024 if sys.platform == "darwin" else 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ending:
-    """How the leader ended: its exit code as `Popen` gives it, CPU milliseconds, `ru_maxrss` in MiB."""
-
-    exit_code: int
-    cpu_ms: float
-    maxrss_mb: float
 
 
 class ProcessHost:
     """Starts processes; `processes` keeps every `Completed` in the order of their ends, `started` counts starts."""
 
-    def __init__(self, *, keep: Collection[str] = (), grace_s: float = 2.0, begun: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        keep: Collection[str] = (),
+        grace_s: float = 2.0,
+        begun: Callable[[], object] | None = None,
+        ahead: HeadStart | None = None,
+    ) -> None:
         """`keep` names further variables to hand on; `grace_s` is the time between SIGTERM and SIGKILL, in seconds.
 
-        `begun` is called once, in the event loop, when the first process has been started.
+        `begun` is called once, in the event loop, when the first process has been started. `ahead` holds processes that were started
+        before anybody asked: they are taken over.
         """
         self.processes: list[Completed] = []
         self.started = 0
-        self._keep = (*ALLOWED, *keep)
+        self._keep = tuple(keep)
         self._grace_s = grace_s
         self._begun = begun
+        self._ahead = ahead
 
     async def run(self, command: Command) -> Completed:
         """Run to the end and never raise for what the process does; a cancelled call leaves no process behind."""
-        scratch = _scratch_folder()
+        asked, variables = time.monotonic(), handed_on(self._keep)
+        taken = self._ahead.take(command, variables) if self._ahead else None
+        scratch = taken.scratch if taken else scratch_folder()
         try:
-            completed = await self._run_in(command, scratch)
+            completed = await self._run_in(scratch, lambda: taken or start(command, variables, scratch), command)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+        completed = replace(completed, ahead_ms=(asked - taken.began) * 1000) if taken else completed
         self.processes.append(completed)
         return completed
 
-    async def _run_in(self, command: Command, scratch: Path) -> Completed:
-        mark = uuid.uuid4().hex
-        begun = time.monotonic()
+    async def _run_in(self, scratch: Path, begin: Callable[[], Started], command: Command) -> Completed:
         try:
-            process = self._start(command, scratch, mark)
+            started = begin()
         except FileNotFoundError as error:
             return _not_started(command, error)
         except (OSError, ValueError) as error:
@@ -95,34 +84,20 @@ class ProcessHost:
         self.started += 1
         if self.started == 1 and self._begun is not None:
             self._begun()
-        completed = await self._attend(process, command, mark)
-        return replace(completed, answer=_read_answer(scratch, command), wall_ms=(time.monotonic() - begun) * 1000)
+        completed = await self._attend(started)
+        return replace(completed, answer=_read_answer(scratch, command), wall_ms=(time.monotonic() - started.began) * 1000)
 
-    def _start(self, command: Command, scratch: Path, mark: str) -> subprocess.Popen[bytes]:
-        temporary = scratch / "tmp"
-        temporary.mkdir()
-        env = {name: os.environ[name] for name in self._keep if name in os.environ}
-        env |= {"TMPDIR": str(temporary), MARK: ":".join(filter(None, (os.environ.get(MARK), _watch().mark, mark)))}
-        env |= {name: _fill(value, scratch) for name, value in command.env.items()}
-        return subprocess.Popen(
-            [_fill(part, scratch) for part in command.argv],
-            cwd=command.cwd,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-
-    async def _attend(self, process: subprocess.Popen[bytes], command: Command, mark: str) -> Completed:
-        own_peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _MAXRSS_PER_MIB
+    async def _attend(self, started: Started) -> Completed:
+        own_peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MAXRSS_PER_MIB
+        process, command = started.process, started.command
+        left_s = max(0.0, command.timeout_s - (time.monotonic() - started.began))
         async with _kept(process.stdout) as stdout, _kept(process.stderr) as stderr:
             memory = _Memory(process.pid)
             watching = asyncio.create_task(_ended(process.pid, memory))
             try:
-                done, _ = await asyncio.wait({watching}, timeout=command.timeout_s)
+                done, _ = await asyncio.wait({watching}, timeout=left_s)
             finally:
-                ending = await self._bury(process, watching, mark)
+                ending = await self._bury(started, watching)
             await _drained(stdout, stderr)
         peak_mb = max(memory.peak_mb, ending.maxrss_mb if ending.maxrss_mb > own_peak_mb else 0.0)
         return Completed(
@@ -135,17 +110,15 @@ class ProcessHost:
             peak_memory_mb=peak_mb,
         )
 
-    async def _bury(self, process: subprocess.Popen[bytes], watching: asyncio.Task[None], mark: str) -> _Ending:
+    async def _bury(self, started: Started, watching: asyncio.Task[None]) -> Ending:
         """End the family: politely where the leader still runs, then for certain; reap the leader last."""
         try:
             if not watching.done():
-                _signal_group(process.pid, signal.SIGTERM)
+                signal_group(started.process.pid, signal.SIGTERM)
                 await asyncio.wait({watching}, timeout=self._grace_s)
         finally:
             watching.cancel()
-            _signal_group(process.pid, signal.SIGKILL)  # the leader is not reaped yet, so its number is still its own
-            _kill_marked(mark, process.pid)
-            ending = _reap(process)
+            ending = end_family(started.process, started.mark)
         return ending
 
 
@@ -244,53 +217,6 @@ def _is_dead(pid: int) -> bool:
         return True
 
 
-def _signal_group(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody left to tell
-        os.killpg(pid, number)
-
-
-def _kill_marked(mark: str, leader: int) -> None:
-    """Kill whoever left the group (daemons, new sessions) but inherited the mark; again, until nobody is left.
-
-    The leader has its own end: waiting for it here would reap it, and with it what it has used.
-    """
-    for _ in range(10):
-        family = [pid for pid in psutil.pids() if pid != leader and _carries(pid, mark)]
-        if not family:
-            return
-        psutil.wait_procs([each for pid in family if (each := _killed(pid, mark))], timeout=0.2)
-
-
-def _carries(pid: int, mark: str) -> bool:
-    """Whether a process inherited the mark; every process of the machine is asked at every command's end."""
-    try:
-        if _HAS_PROC:
-            with open(f"/proc/{pid}/environ", "rb") as variables:  # noqa: PTH123 - as said above
-                return mark.encode() in variables.read()
-        return mark in psutil.Process(pid).environ().get(MARK, "")
-    except (psutil.Error, OSError):  # gone, or another user's: not ours
-        return False
-
-
-def _killed(pid: int, mark: str) -> psutil.Process | None:
-    with contextlib.suppress(psutil.Error):  # gone already
-        process = psutil.Process(pid)
-        if _carries(pid, mark):  # and not a stranger that got the number meanwhile
-            process.kill()
-            return process
-    return None
-
-
-def _reap(process: subprocess.Popen[bytes]) -> _Ending:
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)  # so that Popen does not wait for a stranger
-    return _Ending(
-        exit_code=process.returncode,
-        cpu_ms=(usage.ru_utime + usage.ru_stime) * 1000,
-        maxrss_mb=usage.ru_maxrss / _MAXRSS_PER_MIB,
-    )
-
-
 @contextlib.asynccontextmanager
 async def _kept(pipe: IO[bytes] | None) -> AsyncIterator[KeptOutput]:
     transport, protocol = await asyncio.get_running_loop().connect_read_pipe(KeptOutput, pipe)
@@ -303,51 +229,6 @@ async def _kept(pipe: IO[bytes] | None) -> AsyncIterator[KeptOutput]:
 async def _drained(*outputs: KeptOutput) -> None:
     """Wait for the pipes' ends: the family is dead, so this is short; a pipe held by someone else is given up."""
     await asyncio.wait({asyncio.ensure_future(output.ended.wait()) for output in outputs}, timeout=_DRAIN_S)
-
-
-def _scratch_folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="command-", dir=_watch().folder))
-
-
-class _Watch:
-    """What survives this process if it is killed, and clears up after it: its commands carry `mark`, their files lie in `folder`."""
-
-    def __init__(self) -> None:
-        self.owner = os.getpid()
-        self.mark = uuid.uuid4().hex
-        self.folder = Path(tempfile.mkdtemp(prefix="spec2prod-")).resolve()
-        packages = str(Path(psutil.__file__).parents[1])
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_WATCHER), self.mark, str(self.folder), packages],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            start_new_session=True,
-        )
-        atexit.register(self.farewell)
-
-    def farewell(self) -> None:
-        """Tell the watcher that all is in order, and take the folder away: this process has left nothing running."""
-        if self.owner != os.getpid():  # a fork of ours; the watcher is not its
-            return
-        with contextlib.suppress(OSError):
-            self._process.stdin.write(b"\n")  # type: ignore[union-attr]  # it was asked to be a pipe
-            self._process.stdin.close()  # type: ignore[union-attr]  # as above
-        self._process.returncode = 0  # it ends by itself, and nobody needs to wait for that
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
-_watches: dict[int, _Watch] = {}
-_watching = threading.Lock()
-
-
-def _watch() -> _Watch:
-    """Return this process's watcher, started with its first command."""
-    with _watching:
-        if os.getpid() not in _watches:
-            _watches[os.getpid()] = _Watch()
-        return _watches[os.getpid()]
 
 
 def _not_started(command: Command, error: FileNotFoundError) -> Completed:
@@ -364,7 +245,3 @@ def _read_answer(scratch: Path, command: Command) -> str | None:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-
-
-def _fill(text: str, scratch: Path) -> str:
-    return text.replace("{scratch}", str(scratch))

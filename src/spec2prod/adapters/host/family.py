@@ -1,0 +1,80 @@
+"""Ends a command with all that it has started, and tells what it has used."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import psutil
+
+from spec2prod.adapters.host.starting import HAS_PROC, MARK
+
+MAXRSS_PER_MIB = 1024 * 1024 if sys.platform == "darwin" else 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How the leader ended: its exit code as `Popen` gives it, CPU milliseconds, `ru_maxrss` in MiB."""
+
+    exit_code: int
+    cpu_ms: float
+    maxrss_mb: float
+
+
+def end_family(process: subprocess.Popen[bytes], mark: str) -> Ending:
+    """Kill the whole family, and reap the leader last: until then its number is still its own."""
+    signal_group(process.pid, signal.SIGKILL)
+    _kill_marked(mark, process.pid)
+    return _reap(process)
+
+
+def signal_group(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a leader's group, if anybody is left in it."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody left to tell
+        os.killpg(pid, number)
+
+
+def _kill_marked(mark: str, leader: int) -> None:
+    """Kill whoever left the group (daemons, new sessions) but inherited the mark; again, until nobody is left.
+
+    The leader has its own end: waiting for it here would reap it, and with it what it has used.
+    """
+    for _ in range(10):
+        family = [pid for pid in psutil.pids() if pid != leader and _carries(pid, mark)]
+        if not family:
+            return
+        psutil.wait_procs([each for pid in family if (each := _killed(pid, mark))], timeout=0.2)
+
+
+def _carries(pid: int, mark: str) -> bool:
+    """Whether a process inherited the mark; every process of the machine is asked at every command's end."""
+    try:
+        if HAS_PROC:
+            with open(f"/proc/{pid}/environ", "rb") as variables:  # noqa: PTH123 - a Path for each process costs more than its answer
+                return mark.encode() in variables.read()
+        return mark in psutil.Process(pid).environ().get(MARK, "")
+    except (psutil.Error, OSError):  # gone, or another user's: not ours
+        return False
+
+
+def _killed(pid: int, mark: str) -> psutil.Process | None:
+    with contextlib.suppress(psutil.Error):  # gone already
+        process = psutil.Process(pid)
+        if _carries(pid, mark):  # and not a stranger that got the number meanwhile
+            process.kill()
+            return process
+    return None
+
+
+def _reap(process: subprocess.Popen[bytes]) -> Ending:
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)  # so that Popen does not wait for a stranger
+    return Ending(
+        exit_code=process.returncode,
+        cpu_ms=(usage.ru_utime + usage.ru_stime) * 1000,
+        maxrss_mb=usage.ru_maxrss / MAXRSS_PER_MIB,
+    )
