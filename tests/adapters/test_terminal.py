@@ -25,6 +25,8 @@ EVENTS = (
         kind="gate", stage=Stage.TESTING, text="test_coverage: 62 % (percent is 62, [needed] >= 80)", at_ms=1200.0, verdict=Verdict.FAILED
     ),
     Event(kind="agent", stage=None, text="the agent server is up", at_ms=9000.0),
+    Event(kind="agent", stage=Stage.ACCEPTANCE, text="accepted test_a: fails if line 6 `>=` becomes `>`", at_ms=9500.0),
+    Event(kind="gate", stage=Stage.TESTING, text="test_pass_rate: 3 of 3 tests passed", at_ms=9600.0, verdict=Verdict.PASSED),
     Event(kind="stage_ended", stage=Stage.TESTING, text="testing: failed", at_ms=61_000.0, verdict=Verdict.FAILED),
 )
 
@@ -107,11 +109,13 @@ def test_a_scripted_model_is_called_one_and_another_is_not() -> None:
     assert "script" not in told(GENERATION_ERRORED)
 
 
-def test_a_log_gets_one_plain_line_an_event() -> None:
+def test_a_log_gets_one_plain_line_an_event_and_code_as_it_is_written() -> None:
     assert listened(terminal=False).splitlines() == [
         "    0.0 s  testing  started",
         "    1.2 s  testing  test_coverage: 62 % (percent is 62, [needed] ≥ 80)  [failed]",
         "    9.0 s  the agent server is up",
+        "    9.5 s  test_acceptance  accepted test_a: fails if line 6 `>=` becomes `>`",
+        "    9.6 s  testing  test_pass_rate: 3 of 3 tests passed  [passed]",
         "   61.0 s  testing  failed",
     ]
 
@@ -143,4 +147,10 @@ def test_a_marker_that_the_projects_own_pytest_would_refuse_is_told(known: bool)
     marked = tuple(replace(each, requirements=("REQ-1",)) for each in run.candidates)
     text = " ".join(told(replace(run, stages=stages, candidates=marked)).split())
     assert ("which your own pytest does not know" in text) is not known
-    assert "is not known to your own pytest" not in told(replace(run, stages=stages, candidates=marked, adopted=()))
+    assert "your own pytest does not know" not in told(replace(run, stages=stages, candidates=marked, adopted=()))
+
+
+@pytest.mark.parametrize("generators", [("spec",), ("spec", "openhands")])
+def test_a_model_is_spoken_of_only_where_an_agent_was_asked(generators: tuple[str, ...]) -> None:
+    text = told(replace(PASSED, plan=replace(PASSED.plan, generators=generators, model=""), outcomes=()))
+    assert ("Model: none" in text) is ("openhands" in generators)

@@ -139,7 +139,7 @@ def test_the_hook_and_the_step_of_the_how_to_use_flags_that_exist(capsys: pytest
     page = Path(__file__).resolve().parents[2] / "docs/how-to/judge-tests.md"
     blocks = [token.content for token in MarkdownIt().parse(page.read_text()) if token.type == "fence" and token.info == "text"]
     used = [line.partition("spec2prod judge ")[2].partition("<")[0].split() for block in blocks for line in block.splitlines()]
-    commands = [words for words in used if words]
+    commands = [words for words in used if words and words != ["--help"]]
     assert len(commands) == 2
     with pytest.raises(SystemExit):
         main(["judge", "--help"])

@@ -77,3 +77,11 @@ def test_nothing_of_it_is_lost_on_a_narrow_terminal(width: int) -> None:
     letters = "".join(told(width).split())
     for part in (DEFECT.id, DEFECT.sentence, DEFECT.next_step):
         assert part.replace(" ", "") in letters
+
+
+def test_the_next_step_of_the_gate_is_each_defects_own_and_repeats_nothing() -> None:
+    console = Console(file=io.StringIO(), width=200, highlight=False)
+    summary(run(), console)
+    assert isinstance(console.file, io.StringIO)
+    assert f"  suspected_defects: {DEFECT.next_step}\n" in console.file.getvalue()
+    assert console.file.getvalue().count(DEFECT.sentence) == 1

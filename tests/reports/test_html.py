@@ -131,3 +131,15 @@ def test_times_are_said_as_people_say_them(ms: float, said: str) -> None:
 @pytest.mark.parametrize(("lines", "said"), [((), ""), ((5,), "5"), ((9, 3, 4, 5), "3-5, 9")])
 def test_lines_are_written_as_ranges(lines: tuple[int, ...], said: str) -> None:
     assert line_ranges(lines) == said
+
+
+def test_a_page_without_an_agent_speaks_of_none() -> None:
+    requests = tuple(replace(each, generator="spec") for each in PASSED.requests)
+    page = render(replace(PASSED, plan=replace(PASSED.plan, generators=("spec",)), requests=requests))
+    assert "from the specification&#39;s examples" in page
+    assert not [words for words in ("The agent", "the agent", "Round by round") if words in page]
+
+
+def test_a_lone_backtick_begins_no_code() -> None:
+    named = replace(PASSED.candidates[0], reason="a ` and <b>")
+    assert "<p>a ` and &lt;b&gt;</p>" in render(replace(PASSED, candidates=(named,)))

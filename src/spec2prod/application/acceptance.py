@@ -64,7 +64,7 @@ class Acceptance:
     async def adopt(self) -> None:
         """Put what was accepted beside the existing suite; write it to the project only if both agree."""
         if self._proposals:
-            async with self.session.stage(Stage.ACCEPTANCE):
+            async with self.session.stage(Stage.ACCEPTANCE, f"{Stage.ACCEPTANCE}: running the whole suite with what was accepted"):
                 while self._proposals and not await self._confirmed():
                     pass
         for tried in self._best:

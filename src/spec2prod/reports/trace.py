@@ -15,7 +15,7 @@ from spec2prod.reports import document
 
 _NO_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 _MOST_TOLD = 20
-_NOT_VERIFIED = "covered: its tests pass; a run that proposes tests finds out whether they notice a change of the code (verified)"
+_NOT_VERIFIED = "covered: its tests pass; the report of a run that proposes tests says whether they notice a change of the code (verified)"
 
 
 def requirements(run: Run) -> document.Requirements | None:

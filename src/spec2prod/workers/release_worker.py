@@ -123,8 +123,7 @@ def tools(options: argparse.Namespace) -> dict[str, Any]:
     without = set(options.without)
     found = {normal(each.metadata["Name"] or ""): each for each in metadata.distributions()}
     known = {name: each for name, each in found.items() if not provides(each, without)}
-    # spec2prod's own plugin only makes markers known: what spec2prod needs is no tool of the tests, and would stand in for what is missing.
-    plugins = (name for name, each in known.items() if name != "spec2prod" and any(p.group == "pytest11" for p in each.entry_points))
+    plugins = (name for name, each in known.items() if any(point.group == "pytest11" for point in each.entry_points))
     used = names_imported(options.names)
     asked = {"pytest", *plugins, *(name for name, each in known.items() if provides(each, used))}
     chosen = [known[name] for name in closure(asked, known) if name in known]
