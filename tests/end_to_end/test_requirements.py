@@ -112,7 +112,7 @@ def test_trace_prints_the_matrix_and_writes_junit(generated: tuple[Project, Ende
     project, _ = generated
     told = project.command("trace", "--junit", "junit.xml")
     assert told.code == 0, told.out + told.err
-    assert "uncovered        REQ-3 P2 (specs/calc.md:7)" in told.out
+    assert "suspected defect REQ-3 P2 (specs/calc.md:7)" in told.out  # as the report of the run says
     junit = ET.parse(project.root / "junit.xml")  # noqa: S314 - our own
     properties = [each.attrib["value"] for each in junit.iter("property") if each.attrib["name"] == "requirement_id"]
     assert sorted(properties) == ["REQ-1", "REQ-1", "REQ-2", "REQ-2"]

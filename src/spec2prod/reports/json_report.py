@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from spec2prod.domain.command import Completed
@@ -120,7 +121,7 @@ def _full(run: Run) -> document.FullRun:
         out_of_time=run.out_of_time,
         defects=tuple(document.OpenDefect.model_validate(each) for each in run.defects),
         digest=run.digest,
-        plan=document.Plan.model_validate(run.plan),
+        plan=document.Plan.model_validate(replace(run.plan, rules=run.plan.first_rules)),  # one more may have come into force since
         not_run=run.not_run,
         generation=generation(run),
         requirements=trace.requirements(run),
