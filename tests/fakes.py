@@ -222,8 +222,9 @@ class FakeJudge:
         files = {f"file:{path}": asked.tree.digest([path]) for path in asked.tree.list_files()}
         return Question(name="judge", component=asked.component.name, inputs={**files, "suite": " ".join(asked.component.tests)})
 
-    async def judge(self, asked: ToJudge) -> Judged:
+    async def judge(self, asked: ToJudge, tell: Callable[[str], None]) -> Judged:
         self.asked.append((asked.files, asked.component.tests))
+        tell("collecting the tests")
         await asyncio.sleep(0)
         if self.broken:
             raise self.broken

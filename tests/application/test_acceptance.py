@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from spec2prod.adapters.store.defects import PassingDefects
 from spec2prod.adapters.store.journal import DurableJournal
 from spec2prod.adapters.store.runs import Runs
 from spec2prod.application.pipeline import run_plan
-from spec2prod.application.ports import Memory
+from spec2prod.application.ports import Memory, ToJudge
 from spec2prod.domain.candidate import CandidateVerdict, TaskOutcome, TaskStatus, TestRequest
 from spec2prod.domain.component import Component
 from spec2prod.domain.defect import Defect, Disposition, DispositionKind
@@ -214,8 +215,8 @@ async def test_a_judgement_can_be_recorded_and_read_again_whole() -> None:
     judge, kept = FakeJudge(suite_kills={"t.py::test_a": ("x",)}, survivors={MODULE: ("line 2",)}), []
 
     class Recording(FakeJudge):
-        async def judge(self, asked: object) -> Judged:
-            kept.append(await judge.judge(asked))  # type: ignore[arg-type]  # passed on
+        async def judge(self, asked: ToJudge, tell: Callable[[str], None]) -> Judged:
+            kept.append(await judge.judge(asked, tell))
             return kept[-1]
 
     await accepted_by(Recording())
@@ -224,7 +225,7 @@ async def test_a_judgement_can_be_recorded_and_read_again_whole() -> None:
 
 
 def suspecting() -> FakeJudge:
-    found = (SUSPECTED, "the code may be wrong: what it asserts for REQ-1 does not hold: assert 3 == 4")
+    found = (SUSPECTED, "the code may be wrong (REQ-1): assert 3 == 4")
     return FakeJudge(verdicts={"test_add": found, "test_sub": (REJECTED, "it fails")}, requirements={"test_add": ("REQ-1",)})
 
 

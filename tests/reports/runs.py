@@ -197,9 +197,7 @@ CANDIDATES = (
     _candidate(
         "test_of_nothing", CandidateVerdict.REVIEW, 6, "grounding", "it names REQ-9, which specs/calculator_operations.md does not state"
     ),
-    _candidate(
-        "test_subtract", CandidateVerdict.SUSPECTED_DEFECT, 7, "triage", "the code may be wrong: what it asserts for REQ-2 does not hold"
-    ),
+    _candidate("test_subtract", CandidateVerdict.SUSPECTED_DEFECT, 7, "triage", "the code may be wrong (REQ-2): assert 1 == 2"),
     _candidate(
         "test_alone", CandidateVerdict.ERRORED, 8, "confirmation", "the judge disagrees with itself: passed alone, failed with the suite"
     ),

@@ -140,7 +140,8 @@ class Judging:
         step = f"{Stage.ACCEPTANCE}:judge {outcome.task_id} {number}:{digest}"
         before = session.ports.journal.ended_at(step)
         session.tell("candidate", Stage.ACCEPTANCE, f"judging {outcome.test_file}{_beside(asked.component)}")
-        work = session.ports.journal.step(step, partial(judge.judge, asked))
+        tell = partial(session.tell, "candidate", Stage.ACCEPTANCE)
+        work = session.ports.journal.step(step, partial(judge.judge, asked, lambda words: tell(f"judging {outcome.test_file}: {words}")))
         judged = await session.timed(Stage.ACCEPTANCE, f"judge:{outcome.test_file}", work)
         if judged.is_whole and before is None:
             now, run_id = session.ports.clock.now(), session.plan.run_id

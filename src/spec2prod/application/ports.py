@@ -512,8 +512,10 @@ class Judge(Protocol):
         """Return exactly what the judgement depends on."""
         ...
 
-    async def judge(self, asked: ToJudge) -> Judged:
-        """Return one verdict a test function. The copy is left as it was; a cancelled call leaves no process behind.
+    async def judge(self, asked: ToJudge, tell: Callable[[str], None]) -> Judged:
+        """Return one verdict a test function; `tell` hears what it begins with. The copy is left as it was.
+
+        A cancelled call leaves no process behind.
 
         Raises:
             Spec2prodError: where the judge could not do its work: never a verdict on a test.

@@ -5,6 +5,7 @@ Most runs propose nothing: what judges is imported when it is asked.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from spec2prod.application.ports import Host, ToJudge
@@ -28,8 +29,8 @@ class RunJudge:
         candidates = {path: [path, asked.tree.read(path) or ""] for path in asked.files}
         return question_of(component, asked.tree, candidates, digest_of(repr(asked.specification)), self._place.tree)
 
-    async def judge(self, asked: ToJudge) -> Judged:
-        """Judge the files where they lie; the canaries are taken away again.
+    async def judge(self, asked: ToJudge, tell: Callable[[str], None]) -> Judged:
+        """Judge the files where they lie; the canaries are taken away again. Each phase is told as it begins.
 
         Raises:
             JudgeError: where the judge could not do its work, or the copy changed meanwhile.
@@ -39,6 +40,19 @@ class RunJudge:
 
         work = workplace_in(asked.tree, asked.component, asked.files, self._place.settings.test_timeout_seconds)
         try:
-            return await verdicts_in(work, asked.specification, lambda _: None, self._host.run)
+            return await verdicts_in(work, asked.specification, first_of_each(tell), self._host.run)
         finally:
             asked.tree.remove(work.canaries)
+
+
+def first_of_each(tell: Callable[[str], None]) -> Callable[[str], None]:
+    """Tell progress only where its first word is another: a run's log needs no count of every test."""
+    last = ""
+
+    def take(words: str) -> None:
+        nonlocal last
+        if (phase := words.partition(" ")[0]) != last:
+            last = phase
+            tell(words)
+
+    return take

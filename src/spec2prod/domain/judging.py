@@ -152,7 +152,8 @@ def _failing(name: str, bad: JudgedCase, evidence: tuple[Evidence, ...], known: 
     grounded = known.requirements.get(name, frozenset())
     if bad.outcome == "failed" and bad.how == "assertion" and grounded and name not in known.unstable:
         demanded = " and ".join(sorted(grounded))
-        sentence = f"the code may be wrong: what it asserts for {demanded} does not hold: {last_line(bad.message) or 'no message'}"
+        seen = last_line(bad.message).removeprefix("AssertionError: ")
+        sentence = f"the code may be wrong ({demanded}): {seen or 'an assertion without a message'}"
         return Judgement(test=name, verdict=JudgedVerdict.SUSPECTED_DEFECT, filter=Filter.TRIAGE, sentence=sentence, evidence=evidence)
     return _rejected(name, Filter.ISOLATION, told, evidence)
 

@@ -76,7 +76,7 @@ class _Seen:
             return ""
         compares = name in known.comparing
         if self._is_shallow(name, compares=compares):
-            return f"it notices only that nothing comes back, no change of what does: {fails_if(self.kills[name], self.mutants)}"
+            return f"it notices only that nothing comes back, not that something else does: {fails_if(self.kills[name], self.mutants)}"
         missed, noticed = self._met(name, Kill.SURVIVED), len(self.kills[name])
         if not compares and noticed * _SLIGHT < len(missed) + noticed:
             told = fails_if(self.kills[name], self.mutants)
