@@ -42,7 +42,7 @@ demo: openhands ## the main job on the calculator: async, real agent server, scr
 
 test: openhands ## the tests, with branch coverage (a few minutes; without the slow ones)
 	rm -f .coverage .coverage.*
-	$(PY) -m pytest -n 2 --dist loadfile -m "not slow" --cov --cov-branch --cov-report=term
+	$(PY) -m pytest -n 3 --dist loadfile -m "not slow" --cov --cov-branch --cov-report=term
 
 coverage: openhands ## the same with what the command line's own processes run, and the slow tests (half an hour)
 	rm -f .coverage .coverage.*

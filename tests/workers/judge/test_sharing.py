@@ -6,6 +6,8 @@ import pytest
 
 from tests.workers.judge.conftest import Ask, Told
 
+pytestmark = pytest.mark.slow  # the same questions twice, with a process for each test and mutant
+
 UNIT = """\
 import functools
 import re
