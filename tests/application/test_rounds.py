@@ -218,8 +218,8 @@ async def test_an_interrupted_round_ends_at_once_and_keeps_what_was_there(mode: 
             raise AssertionError
 
     class HangingJudge(FakeJudge):
-        async def judge(self, asked: object) -> object:  # type: ignore[override]  # it never answers
-            del asked
+        async def judge(self, asked: object, tell: object) -> object:  # type: ignore[override]  # it never answers
+            del asked, tell
             reached.set()
             await asyncio.Event().wait()
             raise AssertionError
