@@ -30,7 +30,11 @@ from tests.adapters.store.test_defects import a_defect
 from tests.adapters.store.test_defects import said as said_of_it
 from tests.fleet.jobs import DONE, crew, put
 
+pytestmark = pytest.mark.slow  # a server that is stopped and started, and limits that have to run out
+
 _AWAY_S = 0.6
+
+type Later = Callable[[Callable[[], None]], None]
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +57,22 @@ def database(places: tuple[str, str]) -> Iterator[PostgresDatabase]:
     opened.close()
 
 
+@pytest.fixture
+def later() -> Iterator[Later]:
+    """Do something a moment later, and before the next test begins."""
+    timers: list[threading.Timer] = []
+
+    def begin(what: Callable[[], None]) -> None:
+        timers.append(threading.Timer(_AWAY_S, what))
+        timers[-1].start()
+
+    yield begin
+    for timer in timers:
+        timer.join()
+
+
 @pytest.fixture(params=[pytest.param("restart", marks=pytest.mark.slow), "reset", "silence"])
-def away(request: pytest.FixtureRequest, server: Server) -> Callable[[], None]:
+def away(request: pytest.FixtureRequest, server: Server, later: Later) -> Callable[[], None]:
     """Return what takes the server away, and brings it back a moment later."""
     leave: dict[str, Callable[[], None]] = {
         "restart": server.stop,
@@ -65,7 +83,7 @@ def away(request: pytest.FixtureRequest, server: Server) -> Callable[[], None]:
 
     def vanish() -> None:
         leave[request.param]()
-        threading.Timer(_AWAY_S, back).start()
+        later(back)
 
     return vanish
 
@@ -186,11 +204,11 @@ def test_an_error_of_the_callers_own_stays_what_it_is(database: PostgresDatabase
 
 
 def test_a_server_that_says_nothing_is_lost_after_a_while(
-    database: PostgresDatabase, server: Server, monkeypatch: pytest.MonkeyPatch
+    database: PostgresDatabase, server: Server, later: Later, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session.Session, "silence_s", 0.2)
     with cut(server, silent=True):
-        threading.Timer(_AWAY_S, server.wire.mend).start()
+        later(server.wire.mend)
         assert database.rows("SELECT 2") == [(2,)]
 
 
@@ -283,7 +301,7 @@ def test_who_lost_its_lock_with_its_session_writes_nothing_over_its_successor(pl
 
 
 def test_a_transaction_of_who_is_cut_off_is_ended_by_who_comes_back(
-    database: PostgresDatabase, server: Server, monkeypatch: pytest.MonkeyPatch
+    database: PostgresDatabase, server: Server, later: Later, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its rows are locked until the server notices: whoever comes back ends it, and need not wait."""
     run = Runs(database).begin(a_run())
@@ -293,7 +311,7 @@ def test_a_transaction_of_who_is_cut_off_is_ended_by_who_comes_back(
         with database.transaction() as inside:
             inside.rows("UPDATE runs SET conclusion = 'half' WHERE id = ?", run.id)
             with cut(server, silent=True):
-                threading.Timer(_AWAY_S, server.wire.mend).start()
+                later(server.wire.mend)
                 inside.rows("SELECT 1")
 
     with pytest.raises(NothingDoneError):
