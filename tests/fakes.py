@@ -222,6 +222,10 @@ class FakeJudge:
         files = {f"file:{path}": asked.tree.digest([path]) for path in asked.tree.list_files()}
         return Question(name="judge", component=asked.component.name, inputs={**files, "suite": " ".join(asked.component.tests)})
 
+    def kills_question(self, component: Component, tree: Tree, test_file: str) -> Question:
+        files = {f"file:{path}": tree.digest([path]) for path in (*component.modules, *component.data, test_file)}
+        return Question(name="kills", component=component.name, inputs=files)
+
     async def judge(self, asked: ToJudge, tell: Callable[[str], None]) -> Judged:
         self.asked.append((asked.files, asked.component.tests))
         tell("collecting the tests")

@@ -12,18 +12,18 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from benchmarks.acceptance import confusion
 from benchmarks.acceptance.confusion import Judged
 from benchmarks.acceptance.judging import Answers, judge
+from benchmarks.acceptance.keeping import Kept
 from benchmarks.acceptance.labels import Candidate, Label, candidates_of, files_of, modules
 from benchmarks.acceptance.peers.driving import COVERUP, Peer, ask, installed, qodo_cover
 from benchmarks.acceptance.subjects import project_of
 from benchmarks.acceptance.upstream import Replayed, replay, table
-from benchmarks.measure import save
 from spec2prod.domain.screening import without
 
 UPSTREAM = ("inflection", "iniconfig", "semver", "humanize", "tabulate")
@@ -39,6 +39,7 @@ class Way:
     wall_s: float = 0.0
     cpu_s: float = 0.0
     failures: list[str] = field(default_factory=list)
+    keep: Callable[[], object] = lambda: None
 
     def add(self, module: str, candidates: Sequence[Candidate], answers: Answers) -> None:
         """Take a module's answers; what was not answered is told, and counts for nothing."""
@@ -51,6 +52,7 @@ class Way:
             f"{self.name:28} {module:12} {len(candidates):4d} candidates {answers.wall_s:7.1f} s wall {answers.cpu_s:7.1f} s CPU",
             flush=True,
         )
+        self.keep()
 
     def figures(self) -> dict[str, object]:
         """Return what is kept."""
@@ -64,15 +66,13 @@ def nameless(text: str) -> str:
     return re.sub(r"(?<![\w.…])(/[\w.+-]+)+/", "…/", text)
 
 
-def judge_set(names: Sequence[str], work: Path) -> tuple[Way, Way]:
+def judge_set(names: Sequence[str], work: Path, together: Way, alone: Way) -> None:
     """Judge each module's candidates together, and its bad and doubtful ones alone."""
-    together, alone = Way(name="spec2prod"), Way(name="spec2prod, the bad alone")
     for name in names:
         candidates = candidates_of(name)
         together.add(name, candidates, judge(project_of(name, work / "together"), files_of(name)))
         doubtful = [each for each in candidates if each.label in {Label.BAD, Label.REVIEW_OK}]
         alone.add(name, doubtful, judge(project_of(name, work / "alone"), only(doubtful, work / "alone" / f"{name}-candidates")))
-    return together, alone
 
 
 def only(candidates: Sequence[Candidate], folder: Path) -> list[Path]:
@@ -84,17 +84,19 @@ def only(candidates: Sequence[Candidate], folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-def ask_peer(peer: Peer, names: Sequence[str], work: Path) -> Way:
-    """Put the set to another tool's accept code."""
-    way = Way(name=f"{peer.name} {peer.version}")
-    programs = installed(peer, work)
-    if isinstance(programs, str):
-        way.failures.append(programs)
-        return way
+def ask_peers(peers: Sequence[tuple[Peer, Way]], names: Sequence[str], work: Path) -> None:
+    """Put the set to other tools' accept code, module by module: what is known early is known of each of them."""
+    ready: list[tuple[Peer, Way, Path]] = []
+    for peer, way in peers:
+        programs = installed(peer, work)
+        if isinstance(programs, str):
+            way.failures.append(programs)
+        else:
+            ready.append((peer, way, programs))
     for name in names:
         candidates = candidates_of(name)
-        way.add(name, candidates, ask(peer, programs, project_of(name, work / peer.name), candidates, work / f"{peer.name}-scratch"))
-    return way
+        for peer, way, programs in ready:
+            way.add(name, candidates, ask(peer, programs, project_of(name, work / peer.name), candidates, work / f"{peer.name}-scratch"))
 
 
 def replayed_plainly(each: Replayed) -> dict[str, object]:
@@ -117,8 +119,9 @@ def tell(way: Way) -> None:
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
+    known = sorted({*modules(), *UPSTREAM})
     parser = argparse.ArgumentParser(prog="python -m benchmarks.acceptance", description=__doc__)
-    parser.add_argument("--only", action="append", metavar="MODULE", choices=modules(), help="this module alone (may be repeated)")
+    parser.add_argument("--only", action="append", metavar="MODULE", choices=known, help="this module alone (may be repeated)")
     parser.add_argument("--peers", action="store_true", help="also ask the accept code of CoverUp, and of Qodo Cover with --qodo")
     parser.add_argument("--qodo", type=Path, metavar="CHECKOUT", help="a checkout of Qodo Cover: the index does not have it")
     parser.add_argument("--upstream", action="store_true", help="also judge the packages' own tests")
@@ -127,30 +130,72 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@dataclass(slots=True, kw_only=True)
+class Round:
+    """One run of the benchmark: what is asked, and all that is known so far, kept after each module."""
+
+    options: argparse.Namespace
+    work: Path
+    ways: list[Way] = field(default_factory=list)
+    replayed: list[Replayed] = field(default_factory=list)
+    kept: Kept = field(default_factory=lambda: Kept(benchmark=Path(__file__).with_name("acceptance.py")))
+
+    def run(self) -> None:
+        """Judge and ask, in the order of what matters to us."""
+        names = [each for each in self.options.only or modules() if each in modules()]
+        if not self.options.without_set:
+            judge_set(names, self.work, self._way("spec2prod"), self._way("spec2prod, the bad alone"))
+        ask_peers([(peer, self._way(f"{peer.name} {peer.version}")) for peer in self._peers()], names, self.work)
+        for name in UPSTREAM if self.options.upstream else ():
+            if not self.options.only or name in self.options.only:
+                self.replayed.append(replay(name, self.work, self.options.most))
+                print("\n".join(table(self.replayed[-1:])), flush=True)
+                self.keep()
+
+    def _peers(self) -> list[Peer]:
+        if not self.options.peers:
+            return []
+        return [COVERUP, *([qodo_cover(self.options.qodo.resolve())] if self.options.qodo else [])]
+
+    def _way(self, name: str) -> Way:
+        self.ways.append(Way(name=name, keep=self.keep))
+        return self.ways[-1]
+
+    def keep(self) -> Path:
+        """Keep what is known."""
+        return self.kept.keep(
+            {"ways": [way.figures() for way in self.ways], "upstream": [replayed_plainly(each) for each in self.replayed]}
+        )
+
+    def tell(self) -> None:
+        """Print all of it."""
+        for way in self.ways:
+            tell(way)
+        if self.options.peers and not self.options.qodo:
+            print(f"\n{NO_QODO}")
+        if self.replayed:
+            print("\n" + "\n".join(table(self.replayed)))
+            print("\n".join(f"turned away: {each.name} {' '.join(why)}" for each in self.replayed for why in each.turned_away))
+        print(f"raw results: {self.keep().relative_to(Path.cwd())}")
+
+    @property
+    def exit_code(self) -> int:
+        """Return 1 where a bad candidate was accepted, or a module of the set got no answer."""
+        own = [way for way in self.ways if way.name.startswith("spec2prod")]
+        accepted = [each for way in own for each, answer in way.told if each.label is Label.BAD and answer.verdict == "accepted"]
+        return 1 if accepted or any(way.failures for way in own) else 0
+
+
 def main() -> int:
     """Judge, tell, keep the raw results; return 1 where a bad candidate was accepted."""
-    options = arguments()
-    names = options.only or modules()
     work = Path(tempfile.mkdtemp(prefix="spec2prod-acceptance-"))
+    this = Round(options=arguments(), work=work)
     try:
-        ways = [] if options.without_set else [*judge_set(names, work)]
-        if options.peers:
-            ways += [ask_peer(peer, names, work) for peer in (COVERUP, *([qodo_cover(options.qodo.resolve())] if options.qodo else []))]
-        for way in ways:
-            tell(way)
-        if options.peers and not options.qodo:
-            print(f"\n{NO_QODO}")
-        replayed = [replay(name, work, options.most) for name in UPSTREAM if not options.only or name in names] if options.upstream else []
-        if replayed:
-            print("\n" + "\n".join(table(replayed)))
-            print("\n".join(f"turned away: {each.name} {' '.join(why)}" for each in replayed for why in each.turned_away))
-        told = {"ways": [way.figures() for way in ways], "upstream": [replayed_plainly(each) for each in replayed]}
-        print(f"raw results: {save(str(Path(__file__).with_name('acceptance.py')), told).relative_to(Path.cwd())}")
+        this.run()
+        this.tell()
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    own = [way for way in ways if way.name.startswith("spec2prod")]
-    accepted = [each for way in own for each, answer in way.told if each.label is Label.BAD and answer.verdict == "accepted"]
-    return 1 if accepted or any(way.failures for way in own) else 0
+    return this.exit_code
 
 
 if __name__ == "__main__":

@@ -35,13 +35,13 @@ class Answers:
     failure: str = ""
 
 
-def judge(project: Project, files: Sequence[Path], *, environment: dict[str, str] | None = None) -> Answers:
+def judge(project: Project, files: Sequence[Path], *, timeout_s: float = TIMEOUT_S) -> Answers:
     """Judge the files beside the project's suite, without the cache."""
     command = [sys.executable, "-m", "spec2prod", "judge", "--json", "--no-cache", "--component", project.name]
     command += ["--spec", project.specification, *map(str, files)]
-    done = run(command, cwd=project.root, env={**os.environ, **(environment or {})}, timeout_s=TIMEOUT_S)
+    done = run(command, cwd=project.root, env=os.environ, timeout_s=timeout_s)
     if done.timed_out:
-        return Answers(wall_s=done.wall_s, cpu_s=done.cpu_s, failure=f"no answer after {TIMEOUT_S} s")
+        return Answers(wall_s=done.wall_s, cpu_s=done.cpu_s, failure=f"no answer after {timeout_s:g} s")
     if not done.stdout.startswith("{"):
         return Answers(wall_s=done.wall_s, cpu_s=done.cpu_s, failure=done.stderr.strip()[-800:] or f"exit code {done.code}")
     told: dict[str, Any] = json.loads(done.stdout)

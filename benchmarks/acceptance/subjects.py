@@ -12,6 +12,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 OWN = HERE / "modules"
+LONGEST_S = 14400.0  # for a package's own tests: on a busy machine a large package takes its time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,8 @@ def upstream_of(name: str, work: Path) -> tuple[Project, tuple[Path, ...]]:
     shutil.copytree(unpacked(name, work), root)
     _write(root / "specs" / f"{name}.md", _SPEC.format(name=name))
     tests = ", ".join(f'"{each}"' for each in package.tests)
-    setting = f'\n[tool.spec2prod.components.{name}]\npath = "{package.source}"\ntests = [{tests}]\n'
+    setting = f"\n[tool.spec2prod]\ntest_timeout_seconds = {LONGEST_S:g}\n"
+    setting += f'\n[tool.spec2prod.components.{name}]\npath = "{package.source}"\ntests = [{tests}]\n'
     pyproject = root / "pyproject.toml"
     _write(pyproject, (pyproject.read_text(encoding="utf-8") if pyproject.exists() else "") + setting)
     files = [

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.acceptance.judging import Answers, judge
-from benchmarks.acceptance.subjects import PACKAGES, upstream_of
+from benchmarks.acceptance.subjects import LONGEST_S, PACKAGES, upstream_of
 from spec2prod.domain.screening import screen, without
 
 COLUMNS = ("accepted", "redundant", "review", "suspected_defect", "rejected", "errored")
@@ -41,7 +41,7 @@ def replay(name: str, work: Path, most: int) -> Replayed:
         if set(_functions(file)) - wanted:
             file.write_text(without(file.read_text(encoding="utf-8"), set(_functions(file)) - wanted), encoding="utf-8")
         kept += [file] if wanted else []
-    answers = judge(project, [each.relative_to(project.root) for each in kept])
+    answers = judge(project, [each.relative_to(project.root) for each in kept], timeout_s=2 * LONGEST_S)
     wrong = {key: each for key, each in answers.answers.items() if each.verdict in {"rejected", "suspected_defect", "errored"}}
     return Replayed(
         name=PACKAGES[name].archive,

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -244,6 +247,44 @@ def test_an_atomic_write_replaces_and_makes_folders(tmp_path: Path) -> None:
     with pytest.raises(OutputError):
         write_atomic(tmp_path / "a", "a folder stands here")
     assert everything(tmp_path) == {"a/report.json": b"two"}
+
+
+_IN_MID_WRITE = """
+import os, pathlib, signal, sys
+from spec2prod.adapters.tree import write_atomic
+rename = pathlib.Path.replace
+def stopped(whole, file):
+    if sys.argv[1] == "dies":
+        os.kill(os.getpid(), signal.SIGKILL)
+    print(flush=True)
+    sys.stdin.readline()
+    return rename(whole, file)
+pathlib.Path.replace = stopped
+write_atomic(pathlib.Path("a.py"), "mine")
+"""
+
+
+def test_what_a_killed_process_left_between_writing_and_renaming_goes_with_the_next_write(tmp_path: Path) -> None:
+    killed = subprocess.run([sys.executable, "-c", _IN_MID_WRITE, "dies"], cwd=tmp_path, timeout=60, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    (left,) = names(tmp_path)
+    assert left.endswith(".tmp")
+    write_atomic(tmp_path / "b.py", "another file's")
+    assert names(tmp_path) == [left, "b.py"]
+    write_atomic(tmp_path / "a.py", "again")
+    assert everything(tmp_path) == {"a.py": b"again", "b.py": b"another file's"}
+
+
+def test_what_a_living_process_is_about_to_rename_is_left_alone(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", _IN_MID_WRITE, "waits"]
+    with subprocess.Popen(words, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as living:
+        assert living.stdout is not None
+        assert living.stdout.readline() == "\n"
+        write_atomic(tmp_path / "a.py", "theirs")
+        assert len(names(tmp_path)) == 2
+        living.communicate("\n", timeout=60)
+    assert living.returncode == 0
+    assert everything(tmp_path) == {"a.py": b"mine"}
 
 
 def test_a_root_with_dots_in_it_works(project: Path) -> None:

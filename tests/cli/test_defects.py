@@ -16,7 +16,8 @@ from spec2prod.adapters.store.defects import DefectStore
 from spec2prod.bootstrap.defects import project_of
 from spec2prod.bootstrap.durable import lock_of
 from spec2prod.cli import main
-from spec2prod.domain.defect import Defect, suspect
+from spec2prod.domain.defect import Defect, Promised, suspect
+from spec2prod.domain.specification import Requirement
 
 WRONG, RIGHT = "def subtract(a, b):\n    return a + b\n", "def subtract(a, b):\n    return a - b\n"
 SOURCE = """\
@@ -29,6 +30,7 @@ from calc import subtract
 def test_subtract():
     assert subtract(5, 3) == 2
 """
+HASH = Requirement(id="REQ-3", text="`subtract(5, 3)` is `2`", line=5).text_hash
 DATABASE = ".spec2prod/spec2prod.sqlite"
 PLAIN = '[tool.pytest.ini_options]\naddopts = "-p no:hypothesispytest -p no:asyncio"\n'  # the judged suites start a second faster
 
@@ -53,7 +55,12 @@ type Say = Callable[..., Said]
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A component whose `subtract` adds, and the folder of whoever works on it."""
-    for path, text in {"calc.py": WRONG, "tests/test_other.py": "def test_other():\n    pass\n", "pyproject.toml": PLAIN}.items():
+    for path, text in {
+        "calc.py": WRONG,
+        "tests/test_other.py": "def test_other():\n    pass\n",
+        "pyproject.toml": PLAIN,
+        "specs/calc.md": SPEC,
+    }.items():
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text(text)
     monkeypatch.chdir(tmp_path)
@@ -71,7 +78,11 @@ def say(capsys: pytest.CaptureFixture[str]) -> Say:
     return command
 
 
-def noted(source: str = SOURCE, *, component: str = "calc", test: str = "test_subtract") -> Defect:
+SPEC = "# Calc\n\n## Requirements\n\n- REQ-3: `subtract(5, 3)` is `2`\n"
+PROMISED = Promised(id="REQ-3", text="`subtract(5, 3)` is `2`", path="specs/calc.md", line=5)
+
+
+def noted(source: str = SOURCE, *, component: str = "calc", test: str = "test_subtract", run_id: str = "1f0c9a2b-0000") -> Defect:
     database = open_database(DATABASE)
     try:
         return DefectStore(database).note(
@@ -81,11 +92,12 @@ def noted(source: str = SOURCE, *, component: str = "calc", test: str = "test_su
                 test_file="tests/test_calc.py",
                 test=test,
                 source=source,
-                requirements=[("REQ-3", "1f0c.9a2b.3d4e")],
+                requirements=[("REQ-3", HASH)],
                 sentence="the code may be wrong (REQ-3): assert 8 == 2",
                 message="    assert subtract(5, 3) == 2\nE   assert 8 == 2",
-                run_id="1f0c9a2b-0000",
+                run_id=run_id,
                 seen_at="2026-01-01T02:03:04.000+00:00",
+                promises=[PROMISED],
             )
         )
     finally:
@@ -111,7 +123,7 @@ def test_the_list_names_each_open_one_with_what_contradicts_what(say: Say) -> No
         one.id,
         True,
         None,
-        [["REQ-3", "1f0c.9a2b.3d4e"]],
+        [["REQ-3", HASH]],
     )
 
 
@@ -120,12 +132,81 @@ def test_one_is_shown_with_its_test_its_failure_and_the_next_step(say: Say) -> N
     defect = noted()
     told = say("show", defect.id[:4])
     assert told.code == 0
-    parts = ("REQ-3 (hash of its text: 1f0c.9a2b.3d4e)", "2026-01-01 02:03:04 by the run 1f0c9a2b", "E   assert 8 == 2")
-    for part in (*parts, *SOURCE.splitlines()):
+    for part in (
+        f"{defect.id}, open: the code may be wrong (REQ-3): assert 8 == 2",
+        "requirement: REQ-3 (specs/calc.md:5): `subtract(5, 3)` is `2`",
+        "expected: subtract(5, 3) == 2",
+        "the code answered: 8 == 2",
+        "seen: once, in the run 1f0c9a2b (2026-01-01 02:03:04)",
+        "E   assert 8 == 2",
+        *SOURCE.splitlines(),
+        *(f'spec2prod defects dispose {defect.id} --as {kind} --reason "…"' for kind in ("fixed", "wrong-test", "wrong-requirement")),
+    ):
         assert part in told.out
-    assert f"spec2prod defects dispose {defect.id} --as fixed|wrong-test|wrong-requirement" in told.out
     shown = say("show", defect.id, "--json").document
     assert (shown["defect"]["source"], shown["said"]) == (SOURCE, [])
+    assert shown["contrast"] == {"expected": "subtract(5, 3) == 2", "answered": "8 == 2"}
+
+
+@pytest.mark.usefixtures("project")
+def test_the_runs_that_saw_it_are_counted_and_the_newest_are_named(say: Say) -> None:
+    for number in range(7):
+        noted(run_id=f"run-{number}-0000")
+    defect = noted(run_id="run-6-0000")  # in another round of the same run
+    told = say("show", defect.id).out
+    assert "seen: 7 times, in the runs run-6-00 (2026-01-01 02:03:04), run-5-00" in told
+    assert told.partition("seen: ")[2].partition("\n")[0].endswith("run-2-00 (2026-01-01 02:03:04) and 2 before")
+
+
+@pytest.mark.parametrize(
+    ("written", "since"),
+    [
+        ("## Requirements\n- Else\n- REQ-3: `subtract(5, 3)` is `2`\n", ""),
+        ("## Requirements\n- REQ-3: Subtracts\n", "as it was; by now line 2 says: Subtracts"),
+        ("## Requirements\n- Else\n", "as it was; by now the specification has no requirement of that ID"),
+        ("# Calc\n", "as it was; by now the specification cannot be read: specs/calc.md: no requirements found"),
+    ],
+)
+def test_what_became_of_its_requirement_is_told(project: Path, say: Say, written: str, since: str) -> None:
+    defect = noted()
+    (project / "specs/calc.md").write_text(written)
+    (stated,) = say("show", defect.id, "--json").document["stated"]
+    assert stated == {"id": "REQ-3", "text": "`subtract(5, 3)` is `2`", "where": f"specs/calc.md:{5 if since else 3}", "since": since}
+    assert since in say("show", defect.id).out
+
+
+@pytest.mark.usefixtures("project")
+def test_several_are_disposed_of_for_one_reason_or_none_is(say: Say) -> None:
+    one, other = noted(), noted(component="other")
+    told = say("dispose", one.id, "ffff", "eeee", "--as", "wrong-test", "--reason", "not promised", "--by", "Ada")
+    assert (told.code, told.out) == (2, "")
+    assert told.err == "spec2prod: no defect has the ID 'ffff'; no defect has the ID 'eeee'\nnext: spec2prod defects --all lists them\n"
+    assert len(say("--json").document["defects"]) == 2
+    told = say("dispose", one.id, other.id[:6], one.id, "--as", "wrong-test", "--reason", "not promised", "--by", "Ada")
+    assert told.code == 0, told.err
+    assert [line.partition(":")[0] for line in told.out.splitlines()] == [one.id, other.id]
+    assert say().out == "no suspected defect is open; 2 disposed of: spec2prod defects --all\n"
+
+
+@pytest.mark.slow
+def test_of_several_that_are_said_to_be_fixed_one_that_fails_keeps_all_of_them_open(project: Path, say: Say) -> None:
+    fails, passes = noted(), noted(SOURCE.replace("== 2", "== 8").replace("test_subtract", "test_adds"), test="test_adds")
+    told = say("dispose", fails.id, passes.id, "--as", "fixed", "--reason", "it added")
+    assert told.code == 1
+    assert f"{fails.id} is not disposed of as fixed: its test test_subtract still fails" in told.err
+    assert "none of the 2 is, and nothing was written" in told.err
+    assert not (project / "tests/test_calc.py").exists()
+    assert len(say("--json").document["defects"]) == 2
+
+
+@pytest.mark.slow
+def test_several_that_are_fixed_get_a_test_file_each(project: Path, say: Say) -> None:
+    one, other = noted(), noted(SOURCE.replace("5, 3) == 2", "5, 2) == 3").replace("test_subtract", "test_again"), test="test_again")
+    (project / "calc.py").write_text(RIGHT)
+    told = say("dispose", one.id, other.id, "--as", "fixed", "--reason", "it added")
+    assert told.code == 0, told.err
+    assert "(5, 3) == 2" in (project / "tests/test_calc.py").read_text()
+    assert "(5, 2) == 3" in (project / "tests/test_calc_defect.py").read_text()
 
 
 def test_check_runs_the_kept_test_on_the_present_code_and_changes_nothing(project: Path, say: Say) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from spec2prod.domain.judging import (
     OBJECTIONS,
+    OUT_OF_TIME,
     OUTCOMES,
     Beforehand,
     Evidence,
@@ -30,6 +31,7 @@ MUTANTS = tuple(
     Mutant(id=f"m{line}", module="unit.py", line=line, column=5, operator="comparison", words="`<` becomes `<=`", statement=line)
     for line in (72, 80)
 )
+NAMES_OF_TWO = ("test_x.py::test_a", "test_x.py::test_b")
 EVIDENCE = Evidence(kind="network", detail="socket.connect")
 
 
@@ -275,3 +277,36 @@ def test_one_canary_that_is_not_rejected_voids_the_judgement(verdict: JudgedVerd
         if verdict or name != names[2]
     ]
     assert bool(void_reason(judgements, names)) is is_void
+
+
+def test_a_judgement_stands_where_a_canary_noticed_nothing_until_the_time_was_over() -> None:
+    names = planted("test_canary.py")
+    late = Judgement(test=names[0], verdict=JudgedVerdict.ERRORED, filter=Filter.MUTATION, sentence="the time for changes was over")
+    rest = [Judgement(test=name, verdict=JudgedVerdict.REJECTED, filter=Filter.SCREEN, sentence="") for name in names[1:]]
+    assert void_reason([late, *rest], names) == ""
+    told = void_reason([replace(late, filter=Filter.ISOLATION, sentence="it was not collected"), *rest], names)
+    assert "was errored (it was not collected)" in told
+
+
+def test_nothing_is_known_of_a_test_that_skips_itself_because_the_machine_lacks_something() -> None:
+    found = measured(case(outcome="skipped", lines={}))
+    judgement = only(found, Beforehand(may_skip=frozenset({"test_x.py::test_a"})))
+    assert (judgement.verdict, judgement.filter) == (JudgedVerdict.ERRORED, Filter.ISOLATION)
+    assert only(found).verdict is JudgedVerdict.REJECTED
+
+
+def test_nothing_is_known_of_a_test_that_leaves_the_component_to_other_processes() -> None:
+    started = Evidence(kind="subprocess", detail="subprocess.Popen 'python'")
+    judgement = only(measured(case(lines={}, evidence=(started,))))
+    assert (judgement.verdict, judgement.filter) == (JudgedVerdict.ERRORED, Filter.COVERAGE)
+    assert only(measured(case(lines={}))).verdict is JudgedVerdict.REJECTED
+    assert only(measured(case(evidence=(started,)), kills={"m72": {"test_a": Kill.ASSERTION}})).verdict is JudgedVerdict.ACCEPTED
+
+
+def test_a_test_that_runs_no_line_is_not_turned_away_before_changes_at_import_were_tried() -> None:
+    late = replace(MUTANTS[0], id="table", operator="declaration", module_level=True)
+    found = measured(case(lines={}), case("test_b"))
+    told = judged(replace(found, matrix=KillMatrix(mutants=(*MUTANTS, late), unjudged={"table": OUT_OF_TIME})), NAMES_OF_TWO)
+    assert [each.verdict for each in told] == [JudgedVerdict.ERRORED, JudgedVerdict.ERRORED]
+    assert all(each.sentence.startswith(OUT_OF_TIME) and each.filter is Filter.MUTATION for each in told)
+    assert {each.verdict for each in judged(found, NAMES_OF_TWO)} == {JudgedVerdict.REJECTED}

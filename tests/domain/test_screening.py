@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import textwrap
 
 import pytest
 from hypothesis import given
@@ -28,6 +29,9 @@ def objection(body: str, before: str = "") -> str:
         ("try:\n    assert add(1, 2) == 3\nexcept AssertionError:\n    pass", "swallows"),
         ("try:\n    assert add(1, 2) == 3\nexcept:\n    result = None", "swallows"),
         ("pytest.skip('later')\nassert add(1, 2) == 3", "skips itself"),
+        ("if add(1, 2) != 3:\n    pytest.skip('not here')\nassert add(1, 2) == 3", "skips itself"),
+        ("try:\n    found = add(1, 2)\nexcept Exception:\n    pytest.skip('not here')\nassert found == 3", "skips itself"),
+        ("if sys.platform != add(1, 2):\n    pytest.skip('not here')\nassert add(1, 2) == 3", "skips itself"),
     ],
 )
 def test_a_test_that_can_show_nothing_is_objected_to(body: str, says: str) -> None:
@@ -58,6 +62,33 @@ def test_marks_that_set_a_test_aside_are_objected_to() -> None:
     screened = screen("import pytest\n\n@pytest.mark.xfail(reason='x')\ndef test_it():\n    assert add(1, 2) == 4\n")
     assert isinstance(screened, tuple)
     assert screened[0].objection == "it skips itself or expects to fail"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "try:\n    import wcwidth\nexcept ImportError:\n    pytest.skip('no wcwidth')\nassert add(1, 2) == 3",
+        "try:\n    import numpy\n    assert add(1, 2) == 3\nexcept (ImportError, ModuleNotFoundError):\n    skip('no numpy')",
+        "if importlib.util.find_spec('fast') is None:\n    pytest.skip('no fast')\nassert add(1, 2) == 3",
+        "if sys.platform == 'win32':\n    pytest.skip('not there')\nassert add(1, 2) == 3",
+        "numpy = pytest.importorskip('numpy')\nassert add(1, 2) == 3",
+    ],
+)
+def test_whether_a_test_skips_itself_for_the_machines_sake_is_for_the_run_to_say(body: str) -> None:
+    text = "def test_it():\n" + textwrap.indent(body, "    ")
+    screened = screen(text)
+    assert isinstance(screened, tuple)
+    assert (screened[0].objection, screened[0].may_skip) == ("", True)
+
+
+@pytest.mark.parametrize(
+    ("condition", "objection"),
+    [("os.name == 'nt'", ""), ("True", "it skips itself or expects to fail"), ("BROKEN", "it skips itself or expects to fail")],
+)
+def test_a_marker_that_skips_must_ask_the_machine(condition: str, objection: str) -> None:
+    screened = screen(f"@pytest.mark.skipif({condition}, reason='x')\ndef test_it():\n    assert add(1, 2) == 3\n")
+    assert isinstance(screened, tuple)
+    assert screened[0].objection == objection
 
 
 def test_tests_in_classes_are_named_as_pytest_names_them() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from spec2prod.domain.specification import Requirement, Specification
 from spec2prod.domain.suite import CaseResult, SuiteReport
-from spec2prod.domain.trace import Matrix, Status, answer, carries_marker, trace
-from spec2prod.domain.verdict import Measurement, Unanswered
+from spec2prod.domain.trace import Matrix, Noticed, Status, answer, carries_marker, in_force, trace
+from spec2prod.domain.verdict import Comparison, Limit, Measurement, Rule, Unanswered
 
 ADDS = Requirement(id="REQ-1", text="Adds", line=4, id_given=True, priority="P0")
 DIVIDES = Requirement(id="REQ-2", text="Divides", line=5, id_given=True, priority="P1")
@@ -36,16 +38,28 @@ def test_a_passing_test_covers_and_says_that_no_judge_has_looked() -> None:
     matrix = traced(case("test_add", REQ_1=""))
     assert (status(matrix), matrix.rows[0].reason) == (
         Status.COVERED,
-        "test_a.py::test_add passed; its tests were not judged against mutants",
+        "test_a.py::test_add passed; not judged: `spec2prod judge` tells whether it notices a change of the code",
     )
 
 
 def test_a_test_that_kills_a_mutant_verifies_and_one_that_kills_none_does_not() -> None:
     add, same = case("test_add", REQ_1=""), case("test_same", REQ_2="")
-    matrix = trace(SPEC, suite(add, same), kills={add.node_id: ["fails if line 2 `+` becomes `-`"]})
+    change = Noticed(kills=("line 2 `+` becomes `-`",), run_id="r1", at="2026-01-01")
+    matrix = trace(SPEC, suite(add, same), noticed={add.node_id: change, same.node_id: Noticed(kills=(), run_id="r1")})
     assert (status(matrix), status(matrix, "REQ-2")) == (Status.VERIFIED, Status.COVERED)
     assert "no test of it fails" in matrix.rows[1].reason
-    assert matrix.is_judged
+    (shown,) = matrix.rows[0].tests
+    assert (shown.kills, shown.judged_by, shown.judged_at) == (change.kills, "r1", "2026-01-01")
+    assert (matrix.is_judged, matrix.unjudged) == (True, ())
+
+
+def test_a_test_that_no_judge_has_measured_is_told_apart_from_one_that_notices_nothing() -> None:
+    judged, unjudged = case("test_judged", REQ_1=""), case("test_new", REQ_1="")
+    matrix = trace(
+        SPEC, suite(judged, unjudged, case("test_red", "failed", REQ_2="")), noticed={judged.node_id: Noticed(kills=(), run_id="r1")}
+    )
+    assert (status(matrix), matrix.unjudged) == (Status.COVERED, ("tests/test_a.py",))
+    assert matrix.rows[0].reason.startswith("test_a.py::test_new passed; not judged")
 
 
 @pytest.mark.parametrize(
@@ -97,6 +111,38 @@ def test_the_gate_counts_by_priority_and_leaves_out_what_a_gate_answers() -> Non
     assert (dict(told.values), told.checked) == ({"p0_percent": 100.0, "p1_percent": 0.0, "percent": 50.0}, 2)
     assert told.summary == "1 of 2 requirements traced to passing tests (P0: 1 of 1, P1: 0 of 1)"
     assert [(each.address, each.code) for each in told.findings] == [("s.md:5", "uncovered")]
+
+
+def limits(**values: float) -> Rule:
+    told = (Limit(value=name, comparison=Comparison.AT_LEAST, threshold=figure) for name, figure in values.items())
+    return Rule(gate="requirements", limits=tuple(told))
+
+
+@pytest.mark.parametrize(
+    ("priorities", "rule", "left", "clause"),
+    [
+        (["P0", ""], limits(p0_percent=100), limits(p0_percent=100), ""),
+        (["P1", ""], limits(p0_percent=100), None, "requirements is not asked: no requirement is P0: this rule asks nothing"),
+        (
+            ["P1"],
+            limits(p0_percent=100, p1_percent=90),
+            limits(p1_percent=90),
+            "requirements: no requirement is P0: p0_percent asks nothing",
+        ),
+        (
+            [""],
+            limits(p0_percent=100, p1_percent=90, percent=80),
+            limits(percent=80),
+            "requirements: no requirement is P0 or P1: p0_percent, p1_percent ask nothing",
+        ),
+        ([], limits(p0_percent=100), limits(p0_percent=100), ""),
+    ],
+)
+def test_a_share_of_requirements_that_there_are_none_of_is_not_asked(
+    priorities: list[str], rule: Rule, left: Rule | None, clause: str
+) -> None:
+    promises = tuple(replace(ADDS, id=f"REQ-{number}", priority=each) for number, each in enumerate(priorities))
+    assert in_force(rule, replace(SPEC, requirements=(*promises, replace(PROVED, priority="P0")))) == (left, clause)
 
 
 def test_a_specification_of_nothing_but_coverage_leaves_the_question_unanswered() -> None:

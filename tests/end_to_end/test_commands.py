@@ -98,6 +98,18 @@ def test_a_second_init_changes_nothing(shop: Project) -> None:
     assert "kept pyproject.toml" in again.out
 
 
+def test_init_states_a_specification_that_is_there_and_drafts_no_second_one(shop: Project) -> None:
+    (shop.root / "docs").mkdir()
+    (shop.root / "docs/twice.md").write_text("## Requirements\n- REQ-1: Adds\n- REQ-1: Adds again\n")  # refused: nothing is made of it
+    (shop.root / "docs/shop-spec.md").write_text("# Shop\n\n## Requirements\n\n- REQ-1: Sells\n")
+    ended = shop.call("init")
+    assert ended.code == 0, ended.err
+    assert "  its specification is there: docs/shop-spec.md, 1 requirement; it is named like the component" in ended.out
+    assert "spec2prod run --spec docs/shop-spec.md --component shop" in ended.out
+    assert 'specification = "docs/shop-spec.md"' in (shop.root / "pyproject.toml").read_text()
+    assert not (shop.root / "specs/shop.md").exists()
+
+
 def test_init_makes_a_pyproject_only_with_consent(shop: Project) -> None:
     (shop.root / "pyproject.toml").unlink()
     (shop.root / ".git").mkdir()

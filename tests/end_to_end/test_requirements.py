@@ -109,13 +109,19 @@ def test_the_report_holds_the_matrix_and_the_gate_says_why_it_was_asked(generate
 
 
 def test_trace_prints_the_matrix_and_writes_junit(generated: tuple[Project, Ended]) -> None:
-    project, _ = generated
+    project, ended = generated
     told = project.command("trace", "--junit", "junit.xml")
     assert told.code == 0, told.out + told.err
     assert "suspected defect REQ-3 P2 (specs/calc.md:7)" in told.out  # as the report of the run says
+    assert "verified         REQ-1 P0 (specs/calc.md:5)" in told.out
+    by = f"(judged in the run {ended.report['context_session_id'][:8]} on "
+    assert f"passed   tests/test_core.py::test_divide_req_2_raises[divide(1, 0)] {by}" in told.out
+    assert "             fails if src/calc/core.py: line 16 `==` becomes `!=`" in told.out
     junit = ET.parse(project.root / "junit.xml")  # noqa: S314 - our own
     properties = [each.attrib["value"] for each in junit.iter("property") if each.attrib["name"] == "requirement_id"]
     assert sorted(properties) == ["REQ-1", "REQ-1", "REQ-2", "REQ-2"]
+    killed = [each.attrib["value"] for each in junit.iter("property") if each.attrib["name"] == "killed_mutant"]
+    assert "src/calc/core.py: line 6 `+` becomes `-`" in killed
 
 
 @pytest.mark.slow

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 
 import pytest
 
 from benchmarks.acceptance import confusion
 from benchmarks.acceptance.judging import Answer, judge
+from benchmarks.acceptance.keeping import Kept
 from benchmarks.acceptance.labels import RIGHT, Label, candidates_of, files_of, modules
 from benchmarks.acceptance.subjects import OWN, PACKAGES, project_of
 from spec2prod.domain.screening import screen
@@ -99,6 +101,18 @@ def test_rates_count_what_went_wrong_by_label() -> None:
     assert (found.bad, found.all_bad, found.good, found.all_good) == (1, 1, 1, 1)
     assert confusion.wrong_ones(told) == told
     assert len(list(confusion.matrix(told))) == 3
+
+
+def test_raw_results_are_kept_after_each_module_in_one_file_a_run(tmp_path: Path) -> None:
+    before = tmp_path / "results" / "acceptance-before.json"
+    before.parent.mkdir()
+    before.write_text("{}")
+    kept = Kept(benchmark=tmp_path / "acceptance.py", file=before)
+    first = kept.keep({"ways": ["a"]})
+    second = kept.keep({"ways": ["a", "b"]})
+    assert first.parent == before.parent
+    assert list(before.parent.iterdir()) == [second]
+    assert json.loads(second.read_text())["figures"] == {"ways": ["a", "b"]}
 
 
 @pytest.mark.slow

@@ -214,7 +214,7 @@ def _stages_without_gates(run: Run, console: Console) -> None:
             for error in (*result.errors, *_delivered(result)):
                 _say(console, Text(f"  {error}"))
     for clause in run.plan.left_out:
-        _say(console, Text.assemble(("· not asked", "dim"), f" {clause}"))
+        _say(console, Text.assemble(("·", "dim"), f" {clause}"))
     for stage, reason in run.not_run.items():
         _say(console, Text.assemble(("· not run", "dim"), f" {stage}: {reason}"))
 

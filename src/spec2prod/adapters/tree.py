@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import hashlib
 import itertools
 import os
@@ -317,36 +318,61 @@ def _temporary(beside: Path, text: str) -> Iterator[Path]:
     """Give a complete, synced temporary file in the same folder, with the mode that a plain new file has.
 
     Where the system can (Linux), it gets its name only when it is complete: a process that is killed while it writes leaves nothing.
+    Killed between that and the renaming, it leaves a whole file that nobody locks any more: whoever writes there next takes it away.
     """
-    path = beside.parent / f".{uuid.uuid4().hex}.tmp"
+    kin = f".{hashlib.sha256(os.fsencode(beside.name)).hexdigest()[:12]}-"
+    _sweep(beside.parent, kin)
+    path, content = beside.parent / f"{kin}{uuid.uuid4().hex}.tmp", text.encode()
+    descriptor = _written_without_a_name(path, content)
     try:
-        if not _written_without_a_name(path, text.encode()):
-            with path.open("xb") as file:
-                file.write(text.encode())
-                file.flush()
-                os.fsync(file.fileno())
+        if descriptor is None:
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666)
+            _fill(descriptor, content)
         yield path
     finally:
         path.unlink(missing_ok=True)
+        if descriptor is not None:
+            os.close(descriptor)
 
 
-def _written_without_a_name(path: Path, content: bytes) -> bool:
-    """Write a file that has no name until it is complete; return whether this system can."""
+def _written_without_a_name(path: Path, content: bytes) -> int | None:
+    """Write a file that has no name until it is complete; return its descriptor, None where this system cannot."""
     if not hasattr(os, "O_TMPFILE"):
-        return False
+        return None
     try:
-        descriptor = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY, 0o666)
+        descriptor = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o666)
     except OSError:  # NFS and others cannot; what else is wrong with the folder, the plain way tells
-        return False
-    with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path
+        return None
+    linked = False
+    try:
+        _fill(descriptor, content)
+        with contextlib.suppress(OSError):
+            os.link(f"/proc/self/fd/{descriptor}", path, follow_symlinks=True)
+            linked = True
+    finally:
+        if not linked:
+            os.close(descriptor)
+    return descriptor if linked else None
+
+
+def _fill(descriptor: int, content: bytes) -> None:
+    """Lock a file as one that somebody works on, and write it whole."""
+    with contextlib.suppress(OSError):  # where there are no locks, nobody is swept away either
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with open(descriptor, "wb", closefd=False) as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-        try:
-            os.link(f"/proc/self/fd/{file.fileno()}", path, follow_symlinks=True)
-        except OSError:
-            return False
-    return True
+    os.fsync(descriptor)
+
+
+def _sweep(folder: Path, kin: str) -> None:
+    """Take away the temporary files that begin so and that nobody works on: who wrote them was killed."""
+    left: list[Path] = []
+    with contextlib.suppress(OSError):  # a folder that may not be listed
+        left = [each for each in folder.iterdir() if each.name.startswith(kin) and each.name.endswith(".tmp")]
+    for path in left:
+        with contextlib.suppress(OSError), open(path, "rb") as file:  # noqa: PTH123 - another was quicker, or there are no locks
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
 
 
 def _publish(whole: Path, file: Path, where: str) -> None:

@@ -69,7 +69,7 @@ class Acceptance:
                     pass
         for tried in self._best:
             if tried.modules:
-                self.session.note_kills(tried.kills, tried.modules)
+                self.session.kills.note(tried.kills, tried.modules)
 
     def result(self) -> StageResult:
         """Tell what was taken. Proposals of which none was taken are a failure of this stage, not of the component."""

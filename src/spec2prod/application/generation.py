@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from spec2prod.domain.run import StageResult
 
 _WORKER = {"openhands": "agent"}
+_ASKED = {SPEC: "took the specification's examples as tests of"}  # nobody is asked: they follow from the files
 _IN_CONVERSATION = frozenset({"openhands"})  # the others answer to nobody
 
 
@@ -116,7 +117,7 @@ class Generation:
             self._note(error, generator)
             return
         self._tasks |= {each.test_file: tasks[each.module] for each in own if each.module in tasks}
-        self.session.tell("agent", Stage.GENERATION, f"asked {generator} for tests of {', '.join(tasks)}")
+        self.session.tell("agent", Stage.GENERATION, f"{_ASKED.get(generator, f'asked {generator} for tests of')} {', '.join(tasks)}")
 
     def _note(self, error: Spec2prodError, generator: str = "") -> None:
         self.errors[generator] = error

@@ -14,7 +14,7 @@ from spec2prod.application.ports import Subject, ToJudge
 from spec2prod.application.session import digest_of, mending, with_tests
 from spec2prod.domain import proposal
 from spec2prod.domain.candidate import Candidate, CandidateVerdict, TaskOutcome
-from spec2prod.domain.defect import suspect
+from spec2prod.domain.defect import Promised, suspect
 from spec2prod.domain.judged import Judged
 from spec2prod.domain.judging import Filter
 from spec2prod.domain.marking import stamped
@@ -163,18 +163,19 @@ class Judging:
 
     def _noted(self, candidate: Candidate, text: str, message: str) -> Candidate:
         session, record = self.session, self.session.ports.defects
-        hashes = {each.id: each.text_hash for each in _requirements(session)}
+        stated, path = {each.id: each for each in _requirements(session)}, session.plan.specification.path
         defect = suspect(
             component=session.component.name,
             module=candidate.module,
             test_file=candidate.test_file,
             test=candidate.name,
             source=without(text, _names(text) - {candidate.name}),
-            requirements=[(name, hashes.get(name, "")) for name in candidate.requirements],
+            requirements=[(name, stated[name].text_hash if name in stated else "") for name in candidate.requirements],
             sentence=candidate.reason,
             message=message,
             run_id=session.plan.run_id,
             seen_at=session.ports.clock.now(),
+            promises=[_promised(stated[name], path) for name in candidate.requirements if name in stated],
         )
         try:
             known = record.note(defect) if record else defect
@@ -252,6 +253,10 @@ def _beside(component: Component) -> str:
 def _names(text: str) -> frozenset[str]:
     screened = screen(text)
     return frozenset() if isinstance(screened, str) else frozenset(each.name for each in screened)
+
+
+def _promised(requirement: Requirement, path: str) -> Promised:
+    return Promised(id=requirement.id, text=requirement.text, path=path, line=requirement.line)
 
 
 def _requirements(session: Session) -> tuple[Requirement, ...]:

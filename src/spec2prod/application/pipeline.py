@@ -97,6 +97,7 @@ class Climb:
     def told(self) -> Run:
         """Judge every gate on the final tree, and tell the whole run."""
         self._conclude()
+        self.session.kills.keep(self.session.component, self.session.suite.cases)
         session, generation, acceptance = self.session, self.generation, self.acceptance
         return Run(
             plan=self.plan,

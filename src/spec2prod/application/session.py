@@ -1,4 +1,4 @@
-"""One run in progress: its evidence, its clock, its listeners. The stages share it and nothing else."""
+"""One run in progress: what is asked, how long it takes, who is told. The stages share it and nothing else."""
 
 from __future__ import annotations
 
@@ -8,30 +8,24 @@ import hashlib
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import partial
 
-from spec2prod.application.ports import Comparing, Event, Gate, Host, Placed, Ports, Subject, Suite, Tree, command_of
-from spec2prod.application.recall import Recall, forced_by
+from spec2prod.application.known import Known
+from spec2prod.application.ports import Comparing, Event, Gate, Host, Ports, Subject, Suite, Tree, command_of
+from spec2prod.application.recall import forced_by
 from spec2prod.application.scheduling import waiting_noted
 from spec2prod.domain.candidate import TaskOutcome
 from spec2prod.domain.command import Command, Completed, Mended
 from spec2prod.domain.component import Component
-from spec2prod.domain.defect import SUSPECTED_DEFECTS, Defect
-from spec2prod.domain.defect import answer as suspected
-from spec2prod.domain.defect import unknown as defects_unknown
-from spec2prod.domain.example_places import Given, given
 from spec2prod.domain.failing_fast import Risk, ends_the_run, riskiest_first
 from spec2prod.domain.feedback import Feedback
-from spec2prod.domain.flaky import OPEN, PASS_RATE, Standing
+from spec2prod.domain.flaky import OPEN, Standing
 from spec2prod.domain.plan import Mode, Plan, Stage
 from spec2prod.domain.question import Kept, Question
-from spec2prod.domain.suite import EMPTY_SUITE, CaseResult, SuiteReport
+from spec2prod.domain.suite import SuiteReport
 from spec2prod.domain.timeline import Span
-from spec2prod.domain.trace import REQUIREMENTS, Matrix, trace
-from spec2prod.domain.trace import answer as traced
-from spec2prod.domain.verdict import Answer, Evidence, Judgement, Measurement, Rule, Unanswered, Verdict, judge
-from spec2prod.errors import StoreError
+from spec2prod.domain.verdict import Answer, Evidence, Measurement, Unanswered, Verdict
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,28 +82,15 @@ class Measured:
         return guarded
 
 
-class Session:
-    """What the stages of one run know together.
-
-    `component` changes when a generated test is adopted; `evidence` maps a gate to its newest evidence, whose digest
-    decides whether it still counts (law 1). `standings` tells of each red test what running it again has shown.
-    """
+class Session(Known):
+    """What the stages of one run know together, and how they ask, are measured and are told of."""
 
     def __init__(self, plan: Plan, ports: Ports, spans: Sequence[Span] = ()) -> None:
-        self.plan = plan
-        self.ports = ports
-        self.component: Component = plan.component
-        self.evidence: dict[str, Evidence] = {}
-        self.suite: SuiteReport = EMPTY_SUITE
+        super().__init__(plan, ports)
         self.spans: list[Span] = list(spans)
         self.diffs: dict[str, str] = {}
         self.running: dict[Stage, float] = {}
-        self.standings: dict[str, Standing] = {}
-        self.defects: tuple[Defect, ...] = ()
-        self.recall = Recall(plan.run_id, ports)
         self._unsettled_suite: Callable[[], None] | None = None
-        self._kills: dict[str, tuple[str, ...]] = {}
-        self._kills_of = ""
 
     def tell(self, kind: str, stage: Stage | None, text: str, verdict: Verdict | None = None) -> None:
         """Tell the listeners one sentence."""
@@ -191,11 +172,6 @@ class Session:
         for name in (name for gate in stale for name in gate.measures):
             self.tell_measured(stage, name)
 
-    @property
-    def may_generate(self) -> bool:
-        """Whether proposals could be judged: against a green suite, or where there is none yet."""
-        return self.suite.green or not self.component.tests
-
     def fail_fast(self, stage: Stage, mendable: Collection[str] = ()) -> None:
         """End a run that fails fast if a required gate of the stage says no, and nothing later could mend that.
 
@@ -230,15 +206,6 @@ class Session:
                 digest = self.ports.tree.digest(self.scope(gate, self.component))
                 for name in gate.measures:
                     self.bind(Unanswered(gate=name, reason=reason, next_step="--keep-going asks every gate"), digest, gate.name)
-
-    def names(self, stage: Stage) -> tuple[str, ...]:
-        """Return the gates that a stage answers: testing those of the suite and those placed there, refactoring all others."""
-        gates = self.ports.gates.values()
-        traced = (REQUIREMENTS, SUSPECTED_DEFECTS) if stage is Stage.TESTING else ()
-        return (*(name for gate in gates if (stage is Stage.TESTING) == self._in_testing(gate) for name in gate.measures), *traced)
-
-    def _in_testing(self, gate: Gate) -> bool:
-        return gate.name == self.ports.suite.name or (isinstance(gate, Placed) and gate.stage is Stage.TESTING)
 
     def _stale(self, gates: Sequence[Gate]) -> tuple[Gate, ...]:
         return tuple(gate for gate in gates if not self.is_fresh(gate))
@@ -367,106 +334,6 @@ class Session:
         if isinstance(gate, Suite):
             self.suite, self.standings = gate.report(component, completed), {}
 
-    def bind(self, answer: Answer, digest: str, tool: str, at: str = "") -> None:
-        """Make an answer evidence for one digest; `at` says when it was measured (default: now)."""
-        self.evidence[answer.gate] = Evidence(answer=answer, digest=digest, measured_at=at or self.ports.clock.now(), tool=tool)
-
-    def is_fresh(self, gate: Gate) -> bool:
-        """Whether all of a question's gates have evidence for the tree as it is now."""
-        digest = self.ports.tree.digest(self.scope(gate, self.component))
-        return all(name in self.evidence and self.evidence[name].digest == digest for name in gate.measures)
-
-    def scope(self, gate: Gate, component: Component) -> tuple[str, ...]:
-        """Return the files that a question reads, or whose change may change its answer: a module may read its package's data."""
-        return component.files if gate.reads_tests else (*component.modules, *component.data)
-
-    def asked(self, stage_gates: Sequence[str]) -> tuple[Gate, ...]:
-        """Return the questions that this plan's rules need among the named gates."""
-        ruled = {rule.gate for rule in self.plan.rules} & set(stage_gates)
-        return tuple(gate for gate in self.ports.gates.values() if ruled & set(gate.measures))
-
-    def judged(
-        self, stage_gates: Sequence[str], rules: Sequence[Rule] | None = None, *, as_measured: bool = False
-    ) -> tuple[Judgement, ...]:
-        """Judge the named gates on the tree as it is, under the plan's rules or others; evidence for another tree counts for nothing.
-
-        `as_measured` tells what each gate said of the tree that it was asked about, also where that has changed since.
-        """
-        fresh = {name for gate in self.ports.gates.values() if as_measured or self.is_fresh(gate) for name in gate.measures}
-        evidence = self.evidence
-        if as_measured or self._knows_defects:
-            fresh.add(SUSPECTED_DEFECTS)
-        if PASS_RATE in fresh:
-            told = self.traced()
-            fresh, evidence = {*fresh, REQUIREMENTS}, self.evidence | ({REQUIREMENTS: told} if told else {})
-        today = date.fromisoformat(self.ports.clock.now()[: len("2026-01-01")])
-        return tuple(
-            judge(rule, evidence.get(rule.gate) if rule.gate in fresh else None, waivers=self.plan.waivers, today=today)
-            for rule in (self.plan.rules if rules is None else rules)
-            if rule.gate in stage_gates and (rule.gate != REQUIREMENTS or self.traces_requirements)
-        )
-
-    @property
-    def traces_requirements(self) -> bool:
-        """Whether the rule on requirements is in force: from the start, or since a test carries a requirement's ID."""
-        return self.plan.traces_requirements or any(case.requirements for case in self.suite.cases)
-
-    def look_for_defects(self) -> None:
-        """Bind what is known of the component's suspected defects now to the tree as it is; the record needs no process."""
-        record = self.ports.defects
-        try:
-            self.defects = record.open_of(self.component.name) if record else ()
-            told = suspected(self.defects, is_kept=record.is_kept) if record else defects_unknown("nobody keeps a record of them", "")
-        except StoreError as error:
-            told = defects_unknown(f"the record of them cannot be read: {error}", error.next_step)
-        self.bind(told, self.ports.tree.digest(self.component.files), SUSPECTED_DEFECTS)
-
-    @property
-    def _knows_defects(self) -> bool:
-        """Whether the record was read for the tree as it is."""
-        known = self.evidence.get(SUSPECTED_DEFECTS)
-        return known is not None and known.digest == self.ports.tree.digest(self.component.files)
-
-    @property
-    def matrix(self) -> Matrix:
-        """Return which requirement is shown by which test of the newest run of the suite."""
-        flaky = [node_id for node_id, standing in self.standings.items() if standing is Standing.FLAKY]
-        own = {case.node_id for case in self.suite.cases}
-        suspected = {case.node_id: case for case in map(_case_of, self.defects)}
-        others = (case for name, case in suspected.items() if name not in own)
-        suite = dataclasses.replace(self.suite, cases=(*self.suite.cases, *others))
-        return trace(self.plan.specification, suite, kills=self._kills_by_case(suite), defects=suspected, flaky=flaky)
-
-    def note_kills(self, kills: Mapping[str, tuple[str, ...]], modules: str) -> None:
-        """Note which changes of the code each test function notices (by node ID, in words), as judged on modules of that digest."""
-        self._kills = dict(kills) if modules != self._kills_of else {**self._kills, **kills}
-        self._kills_of = modules
-
-    def _kills_by_case(self, suite: SuiteReport) -> dict[str, tuple[str, ...]] | None:
-        """Return the same case by case; None where no judge has looked at the code as it is (law 1)."""
-        if not self._kills_of or self._kills_of != self.ports.tree.digest(self.component.modules):
-            return None
-        return {case.node_id: self._kills.get(case.node_id.partition("[")[0], ()) for case in suite.cases}
-
-    @property
-    def examples(self) -> Given:
-        """Return what the specification gives as examples, beside the component and its tests as they are."""
-        component, read = self.component, self.ports.tree.read
-        return given(
-            self.plan.specification,
-            lambda: {component.dotted(module): read(module) or "" for module in component.modules},
-            lambda: [read(path) or "" for path in component.tests],
-        )
-
-    def traced(self) -> Evidence | None:
-        """Return the requirements' evidence: it follows from the suite's own and the specification, and needs no question."""
-        suite = self.evidence.get(PASS_RATE)
-        if suite is None:
-            return None
-        told = suite.answer
-        shown = traced(self.matrix) if isinstance(told, Measurement) else dataclasses.replace(told, gate=REQUIREMENTS)
-        return dataclasses.replace(suite, answer=shown)
-
     def _unsettled(self, gate: Gate) -> None:
         digest = self.ports.tree.digest(self.scope(gate, self.component))
         for name in gate.measures:
@@ -494,19 +361,6 @@ def mending(host: Host, tree: Tree, paths: Sequence[str]) -> Callable[[Command],
         return Mended(completed=completed, texts={path: text for path, text in after.items() if text != before[path]})
 
     return mend
-
-
-def _case_of(defect: Defect) -> CaseResult:
-    """Return a suspected defect's test as it went: it stands in no suite, and shows something of its requirements all the same."""
-    return CaseResult(
-        node_id=f"{defect.test_file}::{defect.test}",
-        name=defect.test,
-        file=defect.test_file,
-        line=0,
-        outcome="failed",
-        message=defect.message,
-        requirements=dict(defect.requirements),
-    )
 
 
 def digest_of(*values: object) -> str:

@@ -6,8 +6,8 @@ import getpass
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -94,35 +94,52 @@ class Defects:
         finally:
             shutil.rmtree(place.tree.run_folder, ignore_errors=True)
 
-    async def dispose(self, defect: Defect, said: Disposition, component_path: Path | None = None) -> Disposed:
-        """Keep what a person says. Of what was fixed the kept test must pass, and becomes one of the component's.
+    async def dispose(self, defects: Sequence[Defect], said: Disposition, component_path: Path | None = None) -> tuple[Disposed, ...]:
+        """Keep what a person says of defects: of all, or of none. Of what was fixed the kept test must pass, and becomes one of the
+        component's.
 
-        Where it does not pass, nothing is kept, and `written` and `defect.disposition` say so.
+        Where one does not pass nothing is kept of any, and `written` and `defect.disposition` say so.
 
         Raises:
-            ComponentBusyError: where a run of the component is going on, which a new test file would disturb.
-        """
+            ComponentBusyError: where a run of a component is going on, which a new test file would disturb.
+            OutputError: where a test cannot be written; then none is.
+        """  # noqa: D205 - one thought
         if said.kind is not DispositionKind.FIXED:
-            return Disposed(defect=self.store.dispose(defect, said))
-        with self._alone(defect):
-            tried = await self.check(defect, component_path)
-            if not tried.passes:
-                return Disposed(defect=defect, tried=tried)
-            place = self._place(defect, component_path)
-            place.tree.write_new(tried.path, tried.text)
-            disposed = self.store.dispose(defect, said)
-        is_found = tried.path in self._place(defect, component_path).component.tests
-        return Disposed(defect=disposed, tried=tried, written=tried.path, is_found=is_found)
+            return tuple(Disposed(defect=each) for each in self.store.dispose_all(defects, said))
+        with self._alone({each.component for each in defects}):
+            tried = [await self.check(each, component_path) for each in defects]
+            if not all(each.passes for each in tried):
+                return tuple(Disposed(defect=each.defect, tried=each) for each in tried)
+            with self._written(tried, component_path) as written:
+                disposed = self.store.dispose_all(defects, said)
+        return tuple(
+            Disposed(defect=defect, tried=each, written=path, is_found=path in self._place(defect, component_path).component.tests)
+            for defect, each, path in zip(disposed, tried, written, strict=True)
+        )
 
     @contextmanager
-    def _alone(self, defect: Defect) -> Iterator[None]:
-        hold = self._database.hold(lock_of(self.root, defect.component))
-        if hold is None:
-            raise ComponentBusyError(f"a run of {defect.component} is going on", next_step="wait for it, then say it again")
-        try:
+    def _written(self, tried: Sequence[Tried], component_path: Path | None) -> Iterator[tuple[str, ...]]:
+        """Write the kept tests, and return their paths; where what follows fails they are taken away again."""
+        with ExitStack() as undo:
+            paths: list[str] = []
+            for each in tried:
+                tree = self._place(each.defect, component_path).tree
+                path = _free(each.path, tree.list_files())  # one that was written a moment ago may have taken the name
+                tree.write_new(path, each.text)
+                undo.callback(tree.remove, path)
+                paths.append(path)
+            yield tuple(paths)
+            undo.pop_all()
+
+    @contextmanager
+    def _alone(self, components: Collection[str]) -> Iterator[None]:
+        with ExitStack() as held:
+            for component in sorted(components):
+                hold = self._database.hold(lock_of(self.root, component))
+                if hold is None:
+                    raise ComponentBusyError(f"a run of {component} is going on", next_step="wait for it, then say it again")
+                held.callback(hold.release)
             yield
-        finally:
-            hold.release()
 
     def _place(self, defect: Defect, component_path: Path | None) -> Place:
         settings = read_settings(self.root, {}, os.environ)

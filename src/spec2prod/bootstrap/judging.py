@@ -17,6 +17,7 @@ from spec2prod.bootstrap.durable import database_of
 from spec2prod.bootstrap.judging_place import Candidate, candidates_of, workplace_of
 from spec2prod.bootstrap.judging_question import JUDGEMENT, question_of
 from spec2prod.bootstrap.judging_verdicts import verdicts_in
+from spec2prod.bootstrap.kills import remember
 from spec2prod.bootstrap.place import Place, place_of
 from spec2prod.bootstrap.project import project_root
 from spec2prod.config.settings import read_settings
@@ -58,7 +59,9 @@ async def judge_files(asked: Asked, listen: Callable[[str], None] = lambda _: No
         if database is None:
             return await _judged(place, candidates, specification, listen)
         question = _question(place, candidates, root / asked.spec if asked.spec else None)
-        return await _kept(AnswerStore(database), question, place, lambda: _judged(place, candidates, specification, listen))
+        judged = await _kept(AnswerStore(database), question, place, lambda: _judged(place, candidates, specification, listen))
+        remember(judged, place, database)
+        return judged
     finally:
         place.tree.remember()
         if database is not None:

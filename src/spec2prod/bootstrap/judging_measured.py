@@ -36,6 +36,7 @@ class Way:
 
 _OTHERS = (("PYTHONHASHSEED", "4242"), ("TZ", "Pacific/Chatham"), ("LC_ALL", "C"), ("HOME", "/"))
 _LATER_S = (500 * 24 + 7) * 3600.0  # another year, month, weekday and hour; summer time where it is winter now
+_AT_LEAST_S, _SHARE = 900.0, 1.5  # of a judgement, and how much longer it may take than a run of the tests may
 USUAL, SURROUNDINGS = Way(), Way(environment=_OTHERS)
 DATE, CLOCK = Way(clock_s=_LATER_S), Way(clock_s=0.0)
 ELSEWHERE = Way(environment=_OTHERS, clock_s=_LATER_S)
@@ -65,13 +66,19 @@ async def measured_in(  # noqa: PLR0913 - what a measurement is made of
         import_root=component.import_root,
         interpreter=component.interpreter,
         box=find_sandbox(),
-        bounds=Bounds(lanes=max(2, os.cpu_count() or 2) if mutation is not Mutation.NONE else 1),
+        bounds=bounds_of(work.timeout_s, mutation),
         environment=way.environment,
         clock_s=way.clock_s,
         readable=work.readable,
     )
     async with Judge(where, _news(listen)) as judge:
-        return await judge.measure(suite, files, component.modules, mutation=mutation, witnesses=[work.examples])
+        return await judge.measure(suite, files, component.modules, mutation=mutation, witnesses=[work.examples], planted=[work.canaries])
+
+
+def bounds_of(timeout_s: float, mutation: Mutation) -> Bounds:
+    """Return the bounds of a measurement where a run of the tests may take so many seconds: who allows that more, allows the judge more."""
+    lanes = max(2, os.cpu_count() or 2) if mutation is not Mutation.NONE else 1
+    return Bounds(lanes=lanes, total_s=max(_AT_LEAST_S, _SHARE * timeout_s))
 
 
 def _news(listen: Callable[[str], None]) -> Callable[[Progress], None]:

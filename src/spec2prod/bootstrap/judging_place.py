@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
 
 from spec2prod.adapters import programs
 from spec2prod.application.ports import Tree
@@ -67,7 +68,7 @@ async def workplace_of(place: Place, candidates: Sequence[Candidate]) -> Workpla
     taken = {PurePosixPath(path).name for path in copy.list_files()}
     files: dict[str, Candidate] = {}
     for each in candidates:
-        path = each.own or f"{place.component.tests_folder}/{_free(Path(each.shown).name, taken)}"
+        path = each.own or _beside_tests(place.component, _free(Path(each.shown).name, taken))
         taken.add(PurePosixPath(path).name)
         files[path] = each
         if not each.own:
@@ -82,7 +83,7 @@ def workplace_in(copy: Tree, component: Component, files: Sequence[str], timeout
 
 def _with_canaries(copy: Tree, component: Component, files: Mapping[str, Candidate], timeout_s: float) -> Workplace:
     taken = {PurePosixPath(path).name for path in copy.list_files()}
-    canaries = f"{component.tests_folder}/{_free(_CANARIES, taken)}"
+    canaries = _beside_tests(component, _free(_CANARIES, taken))
     copy.write_new(canaries, canary_file(_largest(copy, component)))
     return Workplace(
         tree=copy,
@@ -99,7 +100,7 @@ def with_examples(work: Workplace, text: str) -> Workplace:
     """Put the specification's examples into the copy, as tests; nothing where the text is empty."""
     if not text:
         return work
-    path = f"{work.component.tests_folder}/{_free(_EXAMPLES, {PurePosixPath(each).name for each in work.tree.list_files()})}"
+    path = _beside_tests(work.component, _free(_EXAMPLES, {PurePosixPath(each).name for each in work.tree.list_files()}))
     work.tree.write_new(path, text)
     return replace(work, examples=path)
 
@@ -129,6 +130,11 @@ def _free(name: str, taken: Collection[str]) -> str:
     stem, suffix = PurePosixPath(name).stem, PurePosixPath(name).suffix
     names = [name, *(f"{stem}_{number}{suffix}" for number in range(2, len(taken) + 3))]
     return next(each for each in names if each not in taken)
+
+
+def _beside_tests(component: Component, name: str) -> str:
+    """Return a path as pytest names it: a test at the project's root is `test_x.py`, and never `./test_x.py`."""
+    return normpath(f"{component.tests_folder}/{name}")
 
 
 def _largest(tree: Tree, component: Component) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from spec2prod.application.ports import Host, ToJudge
+from spec2prod.application.ports import Host, ToJudge, Tree
 from spec2prod.bootstrap.place import Place
+from spec2prod.domain.component import Component
 from spec2prod.domain.judged import Judged
 from spec2prod.domain.question import Question, digest_of
 
@@ -28,6 +29,12 @@ class RunJudge:
         component = replace(asked.component, tests=tuple(sorted({*asked.component.tests, *asked.files})))
         candidates = {path: [path, asked.tree.read(path) or ""] for path in asked.files}
         return question_of(component, asked.tree, candidates, digest_of(repr(asked.specification)), self._place.tree)
+
+    def kills_question(self, component: Component, tree: Tree, test_file: str) -> Question:
+        """Return exactly what it depends on which changes of the code the tests of one file notice."""
+        from spec2prod.bootstrap.kills import kills_question
+
+        return kills_question(component, tree, test_file, self._place.tree)
 
     async def judge(self, asked: ToJudge, tell: Callable[[str], None]) -> Judged:
         """Judge the files where they lie; the canaries are taken away again. Each phase is told as it begins.

@@ -10,7 +10,7 @@ from dataclasses import replace
 from spec2prod.bootstrap.judging_place import Workplace
 from spec2prod.domain.judged import JudgedTest
 from spec2prod.domain.judging import Filter, JudgedVerdict, Judgement, Measured
-from spec2prod.domain.mutation import Fate, KillMatrix, position
+from spec2prod.domain.mutation import Fate, position
 from spec2prod.domain.screening import Screened
 
 type ScreenedFiles = Mapping[str, tuple[Screened, ...] | str]
@@ -50,13 +50,10 @@ def rows(
 
 
 def suite_kills(measured: Measured, existing: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Return in words which changes the assertions of each test function of the suite notice."""
+    """Return in words which changes the assertions of each test function of the suite notice, also where that is none."""
     matrix, words = measured.by_function, _in_words(measured)
-    return {name: tuple(words[each.id] for each in matrix.mutants if each.id in killed) for name, killed in _killed(matrix, existing)}
-
-
-def _killed(matrix: KillMatrix, names: Iterable[str]) -> list[tuple[str, frozenset[str]]]:
-    return [(name, killed) for name in sorted(names) if (killed := matrix.killed_by([name]))]
+    killed = {name: matrix.killed_by([name]) for name in sorted(existing)}
+    return {name: tuple(words[each.id] for each in matrix.mutants if each.id in killed[name]) for name in killed}
 
 
 def survivors(measured: Measured, kept: Collection[str]) -> dict[str, tuple[str, ...]]:

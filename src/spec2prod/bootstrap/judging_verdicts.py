@@ -104,6 +104,7 @@ async def _found(  # noqa: PLR0913, PLR0917 - what it goes by
         unstable=unsteady,
         stating=_those(screened, lambda each: each.states_value),
         comparing=_those(screened, lambda each: each.compares),
+        may_skip=_those(screened, lambda each: each.may_skip),
     )
     known = _with_witness(work, examples, known)
     sure = confirmed(measured, after, set(able) - unsteady.keys(), HOW_PLAIN)

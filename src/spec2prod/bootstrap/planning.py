@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 
 from spec2prod.adapters import markdown
@@ -16,6 +17,9 @@ from spec2prod.config.rules import coverage_goal, left_out, rules_for
 from spec2prod.config.settings import read_settings
 from spec2prod.domain.candidate import is_scripted
 from spec2prod.domain.plan import Plan, Target
+from spec2prod.domain.specification import Specification
+from spec2prod.domain.trace import REQUIREMENTS, in_force
+from spec2prod.domain.verdict import Rule
 
 
 def prepare(request: Request, run_id: str) -> tuple[Plan, Place]:
@@ -31,7 +35,9 @@ def prepare(request: Request, run_id: str) -> tuple[Plan, Place]:
     target = target_of(request.target)
     compared = performance_of(place.tree, place.component, settings)
     asks_performance = compared is not None
-    rules = applicable(rules_for(target, settings, specification), asks_performance=asks_performance)
+    rules, idle = _in_force(applicable(rules_for(target, settings, specification), asks_performance=asks_performance), specification)
+    staging = applicable(rules_for(Target.STAGING, settings, specification), asks_performance=asks_performance)
+    traced = asks_requirements(place.tree, place.component, settings, specification)
     generators = generators_of(settings)
     gates = own_gates(settings, place.component.interpreter, rules)
     place = replace(place, own_gates=gates, performance=compared, priority=request.priority)
@@ -48,12 +54,20 @@ def prepare(request: Request, run_id: str) -> tuple[Plan, Place]:
         model=settings.openhands.model or "",
         scripted_model=is_scripted(settings.openhands.model or ""),
         waivers=settings.waivers_given(),
-        left_out=left_out(target, settings),
+        left_out=(*left_out(target, settings), *(idle if traced else ())),
         time_limit_s=settings.time_limit_seconds,
         fail_fast=settings.fail_fast,
-        staging_rules=applicable(rules_for(Target.STAGING, settings, specification), asks_performance=asks_performance)
-        if target is Target.PRODUCTION
-        else (),
-        traces_requirements=asks_requirements(place.tree, place.component, settings, specification),
+        staging_rules=_in_force(staging, specification)[0] if target is Target.PRODUCTION else (),
+        traces_requirements=traced,
     )
     return plan_promotion(asked, place.component, specification, rules), place
+
+
+def _in_force(rules: Sequence[Rule], specification: Specification) -> tuple[tuple[Rule, ...], tuple[str, ...]]:
+    """Return the rules without what asks nothing of this specification, and a clause about that."""
+    kept, clauses = list[Rule](), list[str]()
+    for rule in rules:
+        asked, clause = in_force(rule, specification) if rule.gate == REQUIREMENTS else (rule, "")
+        kept += [asked] if asked else []
+        clauses += [clause] if clause else []
+    return tuple(kept), tuple(clauses)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,18 +15,23 @@ from spec2prod.bootstrap.place import place_of
 from spec2prod.bootstrap.project import project_root
 from spec2prod.config.settings import Settings, read_settings
 from spec2prod.config.start import minimal_project, section
-from spec2prod.domain.discovery import Proposal, discover, draft, promises_in
+from spec2prod.domain.discovery import Promise, Proposal, discover, draft, promises_in
+from spec2prod.domain.discovery_promised import Promising, may_promise, promised
 from spec2prod.domain.screening import imported_names
-from spec2prod.domain.specification import DRAFT_MARK
-from spec2prod.errors import SettingsError
+from spec2prod.domain.specification import DRAFT_MARK, Specification
+from spec2prod.errors import SettingsError, SpecificationError
 
 _FILE = "pyproject.toml"
 _IGNORED = ".spec2prod/"
+_LARGEST = 1_000_000  # characters of a file that is looked at for promises
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """What was found. `pyproject` is the file's text, None where there is none; `kept` says what is left as it is, and why."""
+    """What was found. `pyproject` is the file's text, None where there is none; `kept` says what is left as it is, and why.
+
+    `promised` are, by component, the specifications that are there already, at a place of their own.
+    """
 
     root: Path
     tree: ProjectTree
@@ -34,6 +39,7 @@ class Start:
     proposals: tuple[Proposal, ...]
     pyproject: str | None
     kept: Mapping[str, str] = field(default_factory=dict)
+    promised: Mapping[str, Promising] = field(default_factory=dict)
 
     @property
     def has_pyproject(self) -> bool:
@@ -42,8 +48,8 @@ class Start:
 
     def specification_of(self, proposal: Proposal) -> str:
         """Return where a component's specification is, or belongs."""
-        table = self.settings.components.get(proposal.name)
-        return (table.specification if table else None) or f"specs/{proposal.name}.md"
+        found = self.promised.get(proposal.name)
+        return found.path if found else _place_of(proposal, self.settings)
 
     def is_draft(self, path: str) -> bool:
         """Whether a specification is still a draft."""
@@ -61,13 +67,15 @@ def look() -> Start:
     tree = ProjectTree(root, "init")
     text = _exact(root / _FILE)
     own = "tool.spec2prod stands in it already" if text is not None and _has_section(text) else ""
+    proposals = _proposals(tree, settings)
     return Start(
         root=root,
         tree=tree,
         settings=settings,
-        proposals=_proposals(tree, settings),
+        proposals=proposals,
         pyproject=text,
         kept={_FILE: own} if own else {},
+        promised=_promised(tree, settings, proposals),
     )
 
 
@@ -88,6 +96,38 @@ def _proposals(tree: ProjectTree, settings: Settings) -> tuple[Proposal, ...]:
     own = (place_of(name, None, settings, "init").component for name in settings.components)
     named = tuple(Proposal(name=each.name, source=each.source, modules=each.modules, tests=each.tests, stated=True) for each in own)
     return (*named, *(each for each in found if each.source not in stated and each.name not in settings.components))
+
+
+def _place_of(proposal: Proposal, settings: Settings) -> str:
+    """Return where a component's specification belongs: where the settings say, else in `specs/`."""
+    table = settings.components.get(proposal.name)
+    return (table.specification if table else None) or f"specs/{proposal.name}.md"
+
+
+def _promised(tree: ProjectTree, settings: Settings, proposals: Sequence[Proposal]) -> dict[str, Promising]:
+    """Return the specifications that are there already, of the components that have none where it belongs."""
+    places = {each.name: _place_of(each, settings) for each in proposals}
+    without = [each for each in proposals if not tree.exists(places[each.name])]
+    if not without:
+        return {}
+    candidates = [path for path in tree.list_files() if may_promise(path) and path not in places.values()]
+    read = (found for path in candidates if (found := _parsed(tree, path)) is not None)
+    defined = {each.name: {promise.signature.partition("(")[0] for promise in _public(tree, each)} for each in without}
+    return promised(without, read, defined)
+
+
+def _parsed(tree: ProjectTree, path: str) -> Specification | None:
+    """Return what a markdown file promises; None of what is too large, or refused: a run with it says why."""
+    text = tree.read(path) or ""
+    try:
+        return markdown.parse_spec(text, path) if len(text) <= _LARGEST else None
+    except SpecificationError:
+        return None
+
+
+def _public(tree: ProjectTree, proposal: Proposal) -> tuple[Promise, ...]:
+    """Return what a component's public modules seem to promise."""
+    return promises_in(tree.read(module) or "" for module in proposal.modules if _is_public(module, proposal.source))
 
 
 def _settings(start: Start, *, make: bool) -> Iterator[str]:
@@ -135,9 +175,7 @@ def _specifications(start: Start) -> Iterator[str]:
         path = start.specification_of(proposal)
         if start.tree.exists(path):
             continue
-        modules = [module for module in proposal.modules if _is_public(module, proposal.source)]
-        promises = promises_in(start.tree.read(module) or "" for module in modules)
-        start.tree.write_new(path, draft(_title(proposal.name), promises, DRAFT_MARK))
+        start.tree.write_new(path, draft(_title(proposal.name), _public(start.tree, proposal), DRAFT_MARK))
         yield path
 
 

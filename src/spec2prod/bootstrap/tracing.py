@@ -15,8 +15,7 @@ from spec2prod.bootstrap.defects import project_of
 from spec2prod.bootstrap.durable import database_of
 from spec2prod.bootstrap.memory import memory_of, settle
 from spec2prod.bootstrap.planning import prepare
-from spec2prod.bootstrap.request import Request, new_run_id, target_of
-from spec2prod.config.rules import rules_for
+from spec2prod.bootstrap.request import Request, new_run_id
 from spec2prod.domain.defect import Defect
 from spec2prod.domain.example_places import Given
 from spec2prod.domain.plan import Plan, Stage
@@ -27,16 +26,17 @@ from spec2prod.domain.verdict import Judgement, judge
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traced:
-    """What was found. `from_run` is the earlier run that measured the tests, empty where they were run now; `is_asked` by a run's rules.
+    """What was found. `judgement` is None where no rule asks, as the plan says; `is_asked` is whether a run would look for one.
 
-    `defects` are the component's open ones: what an earlier run has put in doubt is not shown by the tests that pass.
+    `from_run` is the earlier run that measured the tests, empty where they were run now. `defects` are the component's open ones: what an
+    earlier run has put in doubt is not shown by the tests that pass.
     """
 
     plan: Plan
     suite: SuiteReport
     matrix: Matrix
     examples: Given
-    judgement: Judgement
+    judgement: Judgement | None
     is_asked: bool
     defects: tuple[Defect, ...]
     from_run: str = ""
@@ -49,7 +49,6 @@ async def trace_component(request: Request) -> Traced:
         Spec2prodError: whatever is refused, with its address and the next step.
     """
     plan, place = prepare(request, new_run_id())
-    rule = next(each for each in rules_for(target_of(request.target), place.settings, plan.specification) if each.gate == REQUIREMENTS)
     database = database_of(place.tree.root, place.settings.database_url)
     try:
         memory = memory_of(place, database)
@@ -63,13 +62,14 @@ async def trace_component(request: Request) -> Traced:
         if database is not None:
             database.close()
     evidence = session.traced()
+    rule = next((each for each in plan.rules if each.gate == REQUIREMENTS), None)
     today = date.fromisoformat(SystemClock().now()[: len("2026-01-01")])
     return Traced(
         plan=plan,
         suite=session.suite,
         matrix=session.matrix,
         examples=session.examples,
-        judgement=judge(rule, evidence, waivers=plan.waivers, today=today),
+        judgement=judge(rule, evidence, waivers=plan.waivers, today=today) if rule else None,
         is_asked=session.traces_requirements,
         defects=tuple(session.defects),
         from_run=evidence.from_cache if evidence else "",

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spec2prod.cli.defects_told import INDENT as _INDENT
+from spec2prod.cli.defects_told import KINDS
 from spec2prod.cli.output import console, fail
 from spec2prod.cli.telling import Teller, document
 from spec2prod.errors import ExitCode, UsageError
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from spec2prod.bootstrap.defects import Defects, Disposed, Tried
     from spec2prod.domain.defect import Defect, Disposition
 
-KINDS = ("fixed", "wrong-test", "wrong-requirement")
 _EPILOG = """\
 A suspected defect is a proposed test that a requirement asks for and that the code fails, each time. Either the code, the test or
 the requirement is wrong, and only a person can know which. Until somebody says so, the gate suspected_defects says no: it warns at
@@ -37,8 +38,8 @@ examples:
   spec2prod defects check
   spec2prod defects dispose 3f2a --as fixed --reason "subtract added"
   spec2prod defects dispose 3f2a --as wrong-test --reason "the order of the result is not promised" --by "Ada"
+  spec2prod defects dispose 3f2a 81c0 --as wrong-requirement --reason "prices are net since March"
 """
-_INDENT = "    "
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
@@ -56,7 +57,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: a
     _add_json(parser)
     parser.set_defaults(command=show_all)
     inner = parser.add_subparsers(title="commands", metavar="COMMAND")
-    one = _inner(inner, common, "show", "show what contradicts what, the test, how it failed, and what was said")
+    one = _inner(
+        inner, common, "show", "show the requirement, what was expected and answered, the test, the runs that saw it, and what was said"
+    )
     one.add_argument("defect", metavar="ID", help="which")
     _add_json(one)
     one.set_defaults(command=show)
@@ -71,7 +74,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: a
 
 def _add_dispose(inner: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
     parser = _inner(inner, common, "dispose", "say what a suspected defect is; what you say is kept")
-    parser.add_argument("defect", metavar="ID", help="which")
+    parser.add_argument("defect", metavar="ID", nargs="+", help="which; of several, all are disposed of for the one reason, or none is")
     parser.add_argument("--as", dest="kind", required=True, choices=KINDS, help="what it is")
     parser.add_argument("--reason", required=True, metavar="TEXT", help="why, for those who read it later")
     parser.add_argument("--by", metavar="WHO", default="", help="who says so (default: git's user.name, else the system's user)")
@@ -124,14 +127,21 @@ def show_all(args: argparse.Namespace) -> int:
 def show(args: argparse.Namespace) -> int:
     """Show one."""
     from spec2prod.bootstrap.defects import opened
+    from spec2prod.bootstrap.defects_told import stated
+    from spec2prod.cli.defects_told import tell_whole
+    from spec2prod.domain.defect_told import contrast
 
     with opened() as here:
         defect = here.store.find(args.defect)
         said = here.store.said_of(defect)
+        promised = stated(defect, here.root)
     if _wants_json(args):
-        document({"defect": _values(defect), "said": [_said(each) for each in said]})
+        from dataclasses import asdict
+
+        told = {"said": [_said(each) for each in said], "stated": [asdict(each) for each in promised]}
+        document({"defect": _values(defect), **told, "contrast": asdict(contrast(defect.message))})
     else:
-        _tell(Teller(), defect, said)
+        tell_whole(Teller(), defect, promised, said)
     return ExitCode.PROMOTED
 
 
@@ -166,20 +176,22 @@ def dispose(args: argparse.Namespace) -> int:
     if not reason:
         raise UsageError("a reason is needed", where="--reason", next_step="say why, for those who read it later")
     with opened() as here:
-        defect = here.store.find(args.defect)
+        defects = here.store.find_all(args.defect)
         said = Disposition(
             kind=DispositionKind(args.kind), reason=reason, by=_plain(args.by) or run_to_the_end(who()), at=SystemClock().now()
         )
-        done = run_to_the_end(here.dispose(defect, said, _path(args.component_path)))
-    if done.tried is not None and not done.tried.passes:
-        return _refused(done.tried)
-    _tell_done(Teller(), done)
+        done = run_to_the_end(here.dispose(defects, said, _path(args.component_path)))
+    if refused := [each.tried for each in done if each.tried is not None and not each.tried.passes]:
+        return _refused(refused, len(done))
+    teller = Teller()
+    for each in done:
+        _tell_done(teller, each)
     return ExitCode.PROMOTED
 
 
 def _chosen(here: Defects, args: argparse.Namespace) -> list[Defect]:
     if args.defect:
-        return [here.store.find(prefix) for prefix in args.defect]
+        return list(here.store.find_all(args.defect))
     return [each for each in here.store.known(args.component) if each.is_open]
 
 
@@ -189,17 +201,21 @@ def _checked(here: Defects, defect: Defect, path: str | None) -> Tried:
     return run_to_the_end(here.check(defect, _path(path)))
 
 
-def _refused(tried: Tried) -> int:
-    """Tell that nothing was kept, how the test went, and what to do."""
-    defect = tried.defect
+def _refused(tried: Sequence[Tried], asked: int) -> int:
+    """Tell that nothing was kept, how each test went that did not pass, and what to do."""
     err = console(stderr=True)
-    for line in tried.told.splitlines():
-        err.print(f"{_INDENT}{line}", soft_wrap=True, markup=False)
-    if tried.passes is None:
-        what = f"{defect.id} is not disposed of as fixed: its test {defect.test} could not be run to a result"
+    for each in tried:
+        for line in each.told.splitlines():
+            err.print(f"{_INDENT}{line}", soft_wrap=True, markup=False)
+    unclear = [each for each in tried if each.passes is None]
+    first = (unclear or tried)[0].defect
+    none = "" if asked == 1 else f"; none of the {asked} is, and nothing was written"
+    if unclear:
+        what = f"{first.id} is not disposed of as fixed: its test {first.test} could not be run to a result{none}"
         return fail(what, "mend what keeps it from running, then say it again", ExitCode.COULD_NOT_ASK)
-    what = f"{defect.id} is not disposed of as fixed: its test {defect.test} still fails on the present code"
-    step = f"mend {defect.module}, then say it again; where the test or the requirement is wrong: --as wrong-test, --as wrong-requirement"
+    others = f" (and {', '.join(each.defect.id for each in tried[1:])})" if len(tried) > 1 else ""
+    what = f"{first.id}{others} is not disposed of as fixed: its test {first.test} still fails on the present code{none}"
+    step = f"mend {first.module}, then say it again; where the test or the requirement is wrong: --as wrong-test, --as wrong-requirement"
     return fail(what, step, ExitCode.GATE_FAILED)
 
 
@@ -220,28 +236,6 @@ def _tell_short(teller: Teller, defect: Defect) -> None:
     )
     if defect.disposition:
         teller.line(f"{_INDENT}{defect.disposition}", style="dim")
-
-
-def _tell(teller: Teller, defect: Defect, said: Sequence[Disposition]) -> None:
-    teller.line(f"{defect.id}: {defect.sentence}", style="bold")
-    for name, text in (
-        ("component", f"{defect.component}, {defect.module}"),
-        ("requirement", ", ".join(f"{name} (hash of its text: {text_hash or 'unknown'})" for name, text_hash in defect.requirements)),
-        ("test", f"{defect.test}, proposed as {defect.test_file}"),
-        ("last seen", f"{defect.seen_at[:19].replace('T', ' ')} by the run {defect.run_id[:8]}"),
-        ("state", "open" if defect.is_open else "disposed of"),
-    ):
-        teller.line(f"{name}: {text}")
-    for each in said:
-        teller.line(f"said: {each}")
-    for heading, text in (("how it failed", defect.message), ("the test", defect.source)):
-        teller.heading(heading)
-        for line in text.rstrip().splitlines():
-            teller.line(f"{_INDENT}{line}" if line else "")
-    if defect.is_open:
-        teller.heading("next")
-        teller.line(f"spec2prod defects check {defect.id}")
-        teller.line(f'spec2prod defects dispose {defect.id} --as {"|".join(KINDS)} --reason "…"')
 
 
 def _tell_tried(teller: Teller, tried: Tried) -> None:

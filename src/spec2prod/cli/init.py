@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 What it writes, and nothing else: [tool.spec2prod] at the end of pyproject.toml (an existing section stays as it is), a draft of
-specs/<component>.md for each component that has none, and .spec2prod/ in .gitignore if there is one. A missing pyproject.toml is made
-only with your consent (--yes, or a y). A second run changes nothing.
+specs/<component>.md for each component that has no specification, and .spec2prod/ in .gitignore if there is one. A missing
+pyproject.toml is made only with your consent (--yes, or a y). A second run changes nothing.
+
+A markdown file that promises something (the guide's headings, IDs, Given/When/Then, EARS or OpenSpec) is taken for a component's
+specification where it is named like it, or like one of its modules, or where its requirements name what it defines: then nothing is
+drafted, and the section states that file.
 
 A draft is made from the code and promises nothing yet: staging and production refuse it until you have said what the component
 promises and deleted its first line.
@@ -72,6 +76,10 @@ def _found(teller: Teller, start: Start) -> None:
     for each in start.proposals:
         tests = counted(len(each.tests), "test file") if each.tests else "no tests"
         teller.line(f"component {each.name}: {each.source}, {counted(len(each.modules), 'module')}, {tests}")
+        if found := start.promised.get(each.name):
+            teller.line(f"  its specification is there: {found.path}, {counted(found.requirements, 'requirement')}; {found.why}")
+        if found and found.others:
+            teller.line(f"  also about it: {', '.join(found.others)}; a component has one specification")
     if not start.proposals:
         teller.line("no component was found: there is no package and no module with code here")
 

@@ -301,7 +301,9 @@ class Table(Part):
         default=None,
         description="time limit of a whole run, in seconds; what does not fit into it is not begun, and the run can be resumed",
     )
-    test_timeout_seconds: Seconds = Field(default=600.0, description="time limit of one run of the tests, in seconds")
+    test_timeout_seconds: Seconds = Field(
+        default=600.0, description="time limit of one run of the tests, in seconds; the judge has half as much again, and 900 at least"
+    )
     poll_interval_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(
         default=2.0, description="longest pause between two looks at an agent's task, in seconds"
     )

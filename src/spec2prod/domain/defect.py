@@ -10,7 +10,7 @@ import ast
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from spec2prod.domain.verdict import Finding, Measurement, Severity, Unanswered
@@ -19,6 +19,7 @@ SUSPECTED_DEFECTS = "suspected_defects"
 """The gate that the open ones answer."""
 
 _ID_CHARACTERS = 10
+_MOST_SEEN = 20  # runs that are kept by name
 _SPEC_LINE = re.compile(r"(\.(?:md|markdown)):\d+")
 
 
@@ -45,6 +46,16 @@ class Disposition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Promised:
+    """A requirement as the specification stated it when a defect was noted. `path` is the specification's, `line` is 1-based."""
+
+    id: str
+    text: str
+    path: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Defect:
     """One suspected defect. Make it with `suspect`, which gives it its ID.
 
@@ -52,6 +63,9 @@ class Defect:
     (`TestAdd::test_zero`), `source` a complete file with this test and no other. `requirements` are pairs of ID and text hash; the
     hash is empty where the specification does not have the ID. `sentence` says in words what contradicts what, `message` is how the
     test failed. `seen_at` (ISO 8601 in UTC) and `run_id` tell who saw it last. While `disposition` is None it is open.
+
+    `promises` are the requirements as they were stated then; those that the specification did not have are missing. `seen` are the
+    newest of the runs that saw it fail, the newest last, as pairs of run ID and time; `times` counts all of them.
     """
 
     id: str
@@ -66,6 +80,9 @@ class Defect:
     run_id: str
     seen_at: str
     disposition: Disposition | None = None
+    promises: tuple[Promised, ...] = ()
+    seen: tuple[tuple[str, str], ...] = ()
+    times: int = 1
 
     @property
     def is_open(self) -> bool:
@@ -95,22 +112,32 @@ def suspect(  # noqa: PLR0913 - what a defect is
     message: str,
     run_id: str,
     seen_at: str,
+    promises: Iterable[Promised] = (),
 ) -> Defect:
-    """Return an open defect with its ID."""
-    promises = tuple(sorted(set(requirements)))
+    """Return an open defect with its ID, seen once."""
+    named = tuple(sorted(set(requirements)))
     return Defect(
-        id=defect_id(component, source, promises),
+        id=defect_id(component, source, named),
         component=component,
         module=module,
         test_file=test_file,
         test=test,
         source=source,
-        requirements=promises,
+        requirements=named,
         sentence=sentence,
         message=message,
         run_id=run_id,
         seen_at=seen_at,
+        promises=tuple(promises),
+        seen=((run_id, seen_at),),
     )
+
+
+def seen_again(known: Defect, now: Defect) -> Defect:
+    """Return what was seen now, with the runs that had seen it before; a run that sees it twice has seen it once."""
+    if any(run_id == now.run_id for run_id, _ in known.seen):
+        return replace(now, seen=known.seen, times=known.times)
+    return replace(now, seen=(*known.seen, *now.seen)[-_MOST_SEEN:], times=known.times + 1)
 
 
 def defect_id(component: str, source: str, requirements: Iterable[tuple[str, str]]) -> str:

@@ -45,9 +45,9 @@ class Judged:
     """A whole judgement. `void` says why none of it counts; `unsandboxed`, why it ran without a sandbox.
 
     `suite` counts the existing tests beside which it was made, `absent` says of their files that could not be collected why.
-    `suite_kills` tells which changes each of the suite's test functions notices, by node ID. By module, `survivors` are the changes that
-    neither the suite nor an accepted test notices, `uncovered` the lines inside functions that none of them runs, and `statements` counts
-    the module's statements.
+    `suite_kills` tells which changes each measured test function of the suite notices, by node ID, also where that is none. By module,
+    `survivors` are the changes that neither the suite nor an accepted test notices, `uncovered` the lines inside functions that none of
+    them runs, and `statements` counts the module's statements.
     """
 
     component: str
@@ -85,6 +85,14 @@ class Judged:
     def is_whole(self) -> bool:
         """Whether every test has a true verdict: only such a judgement is kept."""
         return not self.void and all(each.verdict != JudgedVerdict.ERRORED for each in self.tests)
+
+
+def noticed(judged: Judged) -> dict[str, tuple[str, ...]]:
+    """Return which changes the assertions of each test function notice, by node ID; one that could not be measured is missing."""
+    if judged.void:
+        return {}
+    own = {f"{each.file}::{each.name}": each.kills for each in judged.tests if each.name and each.verdict != JudgedVerdict.ERRORED}
+    return {**judged.suite_kills, **own}
 
 
 def _lists(values: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

@@ -16,6 +16,7 @@ from spec2prod.domain.judging_values import (
     OBJECTIONS,
     OUT_OF_TIME,
     OUTCOMES,
+    STARTED,
     Beforehand,
     Evidence,
     Filter,
@@ -71,6 +72,9 @@ def _early(measured: Measured, name: str, known: Beforehand) -> Judgement | None
     evidence = tuple(dict.fromkeys((*measured.at_import.get(file, ()), *(piece for case in cases for piece in case.evidence))))
     if objection := next((_objection(piece) for piece in evidence if piece.kind in OBJECTIONS), ""):
         return _rejected(name, Filter.ISOLATION, objection, evidence)
+    if name in known.may_skip and any(case.outcome == "skipped" for case in cases):
+        sentence = "it skips itself here, for want of something that the machine lacks: nothing is known of it"
+        return Judgement(test=name, verdict=JudgedVerdict.ERRORED, filter=Filter.ISOLATION, sentence=sentence, evidence=evidence)
     if bad := next((case for case in cases if case.outcome != "passed"), None):
         return _failing(name, bad, evidence, known)
     return _unfit(measured, name, evidence, known)
@@ -129,9 +133,20 @@ def _unfit(measured: Measured, name: str, evidence: tuple[Evidence, ...], known:
     if not runs_some and (copy := next((each.detail for each in evidence if each.kind == FOREIGN), "")):
         sentence = f"what it tests is another copy: it imports {copy}"
         return Judgement(test=name, verdict=JudgedVerdict.ERRORED, filter=Filter.COVERAGE, sentence=sentence, evidence=evidence)
+    if not runs_some and any(each.kind == STARTED for each in evidence):
+        sentence = "it runs no line of the component itself: what the processes that it starts run is not measured"
+        return Judgement(test=name, verdict=JudgedVerdict.ERRORED, filter=Filter.COVERAGE, sentence=sentence, evidence=evidence)
+    if not runs_some and _untried_at_import(measured) and not measured.by_function.killed_by([name]):
+        sentence = f"{OUT_OF_TIME}: it runs no line of the component, and changes of what runs while that is imported were not tried"
+        return Judgement(test=name, verdict=JudgedVerdict.ERRORED, filter=Filter.MUTATION, sentence=sentence, evidence=evidence)
     if not runs_some and not measured.by_function.killed_by([name]):  # what runs while the component is imported is nobody's line
         return _rejected(name, Filter.COVERAGE, "it runs no line of the component", evidence)
     return None
+
+
+def _untried_at_import(measured: Measured) -> bool:
+    matrix = measured.matrix
+    return any(each.module_level and matrix.unjudged.get(each.id) == OUT_OF_TIME for each in matrix.mutants)
 
 
 def _unjudgeable(measured: Measured, name: str, file: str, cases: tuple[JudgedCase, ...]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from spec2prod.domain.judging import JudgedVerdict, Judgement
+from spec2prod.domain.judging import Filter, JudgedVerdict, Judgement
 
 _TEXT = '''\
 """Planted by spec2prod's judge: none of these may be accepted."""
@@ -77,12 +77,15 @@ def planted(file: str) -> tuple[str, ...]:
 
 def void_reason(judgements: Iterable[Judgement], canaries: Iterable[str]) -> str:
     """Say why a judgement is void; empty where it stands. A canary on which there is no verdict was not judged: void too."""
-    verdicts = {each.test: each.verdict for each in judgements}
-    worst = next((name for name in sorted(canaries) if verdicts.get(name) not in _HARMLESS), None)
+    told = {each.test: each for each in judgements}
+    worst = next((name for name in sorted(canaries) if name not in told or not _is_harmless(told[name])), None)
     if worst is None:
         return ""
-    verdict = verdicts.get(worst)
-    return f"the canary {worst.rpartition('::')[2]} was {verdict or 'not judged'}: whoever accepts it would accept anything"
+    found = told.get(worst)
+    verdict, sentence = (found.verdict.value, f" ({found.sentence})") if found else ("not judged", "")
+    return f"the canary {worst.rpartition('::')[2]} was {verdict}{sentence}: whoever accepts it would accept anything"
 
 
-_HARMLESS = (JudgedVerdict.REJECTED,)
+def _is_harmless(canary: Judgement) -> bool:
+    """Whether a canary was held back: also where it noticed nothing until the time for changes was over."""
+    return canary.verdict is JudgedVerdict.REJECTED or (canary.verdict is JudgedVerdict.ERRORED and canary.filter is Filter.MUTATION)

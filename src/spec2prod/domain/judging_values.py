@@ -130,7 +130,8 @@ class Beforehand:
     repeats (filter 3); `doubts` about the requirements that it names (filter 6), for a person too; `requirements` whose existing
     IDs it is tied to. `met` are requirements that have evidence already, and `existing` the test functions of the suite: what they
     kill needs no other test. `stating` are those that assert that something equals a value, `comparing` those that ask for more than
-    truth, presence or a kind, `agreeing` those that state an example of the specification. `examples` leads from the planted test
+    truth, presence or a kind, `agreeing` those that state an example of the specification, `may_skip` those
+    that skip themselves on machines that lack something. `examples` leads from the planted test
     of each example to where it stands.
     """
 
@@ -144,6 +145,7 @@ class Beforehand:
     stating: frozenset[str] = frozenset()
     comparing: frozenset[str] = frozenset()
     agreeing: frozenset[str] = frozenset()
+    may_skip: frozenset[str] = frozenset()
     examples: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -155,6 +157,7 @@ class Beforehand:
 OUT_OF_TIME = "the time for changes was over"  # what the judge's worker says of a mutant that it did not come to
 # What a piece of evidence says against a test. Kinds that are not here (fork, subprocess, loopback, collaborator_patched) are told only.
 NOTHING_DONE = "removed statement"
+DECLARATION = "declaration"  # the operator that changes what a module declares; tried only on tests that notice nothing else
 NOTHING_RETURNED = "return value"  # the operator that has a function return None
 OBJECTIONS: Mapping[str, str] = {
     "network": "it reaches for the network",
@@ -179,6 +182,7 @@ OBJECTIONS: Mapping[str, str] = {
     "introspection": "it searches the memory of the judge's harness",
 }
 FOREIGN = "foreign_copy"  # a module that bears the name of one of the component's, and comes from elsewhere
+STARTED = "subprocess"  # it started a program: told only, unless that is all that it did
 # What a piece of evidence gives a person to look at: the code may be made to keep it, or the test may have to tidy up.
 DOUBTS: Mapping[str, str] = {"component_state": "it leaves the state of the component changed"}
 OUTCOMES: Mapping[str, str] = {

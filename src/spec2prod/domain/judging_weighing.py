@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from spec2prod.domain.judging_values import (
+    DECLARATION,
     NOTHING_DONE,
     NOTHING_RETURNED,
     OUT_OF_TIME,
@@ -120,10 +121,10 @@ def _seen(measured: Measured, names: list[str], known: Beforehand) -> _Seen:
 
 
 def _untried(measured: Measured, name: str) -> int:
-    """Count the changes of lines that a test runs for which there was no time left."""
+    """Count the changes of lines that a test runs, and of declarations, for which there was no time left."""
     ran = {(module, line) for case in measured.of(name) for module, lines in case.lines.items() for line in lines}
     left = (each for each in measured.matrix.mutants if measured.matrix.unjudged.get(each.id) == OUT_OF_TIME)
-    return sum((each.module, each.statement) in ran for each in left)
+    return sum((each.module, each.statement) in ran or each.operator == DECLARATION for each in left)
 
 
 def _late(name: str, gained: frozenset[str] | None, known: Beforehand, seen: _Seen) -> tuple[JudgedVerdict, str]:
@@ -147,7 +148,7 @@ def _without_kill(name: str, stops: frozenset[str], seen: _Seen) -> tuple[Judged
     """Say what becomes of a test whose assertions notice nothing, or met nothing."""
     if count := seen.untried.get(name, 0):
         left = f"{count} change{'s' if count > 1 else ''} of what it runs {'were' if count > 1 else 'was'} not tried"
-        return JudgedVerdict.ERRORED, f"{OUT_OF_TIME}: {left}, and it notices none of the others"
+        return JudgedVerdict.ERRORED, f"{OUT_OF_TIME}: {left}, and it notices none of the others (test_timeout_seconds gives more)"
     nothing = "its assertions notice none of the changes made to the code that it runs"
     if not stops:
         return JudgedVerdict.REJECTED, nothing

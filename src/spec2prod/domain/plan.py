@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from spec2prod.domain.component import Component
 from spec2prod.domain.specification import Specification
-from spec2prod.domain.trace import REQUIREMENTS
+from spec2prod.domain.trace import NOT_ASKED, REQUIREMENTS
 from spec2prod.domain.verdict import Rule
 from spec2prod.domain.waiver import Waiver
 
@@ -50,7 +50,7 @@ class Plan:
     bring tests: after each but the last, what the judgement found is told in the same conversation.
 
     `time_limit_s` is the time that the whole run may take, in seconds; None where there is no limit.
-    `left_out` names the optional gates that the settings do not ask, a clause each.
+    `left_out` names the optional gates that the settings do not ask, and the rules that ask nothing of this specification, a clause each.
 
     `rules` are those of the whole climb; a climb to production releases to staging under `staging_rules`, as a climb that
     ends there would (law 7). The rule on requirements is in force where the plan `traces_requirements`, and as soon as a test of the
@@ -78,6 +78,14 @@ class Plan:
     scripted_model: bool = False
     generators: tuple[str, ...] = ("openhands",)
     rounds: int = 1
+
+    @property
+    def requirements_not_asked(self) -> str:
+        """Say why no rule on requirements is in force; empty where one is."""
+        if any(rule.gate == REQUIREMENTS for rule in self.rules):
+            return ""
+        nobody = f"{NOT_ASKED}: no rule asks anything of this specification"
+        return next((clause for clause in self.left_out if clause.startswith(NOT_ASKED)), nobody)
 
     @property
     def first_rules(self) -> tuple[Rule, ...]:

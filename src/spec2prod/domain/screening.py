@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
+from spec2prod.domain.screening_guards import guarded_skips
+
 type Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 _RAISING_CONTEXTS = frozenset({"raises", "warns", "deprecated_call", "assertRaises", "assertRaisesRegex", "assertWarns"})
@@ -28,7 +30,7 @@ class Screened:
 
     `name` is the node ID's part after the file: `test_add` or `TestAdd::test_zero`. `line` is 1-based. `states_value` says that
     it asserts that something equals a value that it does not ask the code for, `compares` that it asserts more than that something is
-    there, is true, or is of a kind.
+    there, is true, or is of a kind, `may_skip` that it skips itself on machines that lack something.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Screened:
     objection: str
     states_value: bool = False
     compares: bool = False
+    may_skip: bool = False
 
 
 def screen(text: str) -> tuple[Screened, ...] | str:
@@ -51,12 +54,14 @@ def screen(text: str) -> tuple[Screened, ...] | str:
 
 def _screened(name: str, node: Function, tree: ast.Module) -> Screened:
     checks = list(_checks(node, _helpers(tree), seen={node.name}))
+    guarded = guarded_skips(node)
     return Screened(
         name=name,
         line=node.lineno,
-        objection=_objection(node, checks),
+        objection=_objection(node, checks, guarded),
         states_value=any(map(_states_value, checks)),
         compares=any(map(_compares, checks)),
+        may_skip=bool(guarded),
     )
 
 
@@ -98,8 +103,8 @@ def _helpers(tree: ast.Module) -> dict[str, Function]:
     return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
-def _objection(test: Function, checks: Sequence[ast.AST]) -> str:
-    if any(last_name(each) in _SET_ASIDE for each in _decorators_and_calls(test)):
+def _objection(test: Function, checks: Sequence[ast.AST], guarded: Collection[int]) -> str:
+    if any(last_name(each) in _SET_ASIDE for each in _decorators_and_calls(test, guarded)):
         return "it skips itself or expects to fail"
     if not checks:
         return "it asserts nothing"
@@ -141,9 +146,9 @@ def _asks_for_presence(node: ast.Compare) -> bool:
     )
 
 
-def _decorators_and_calls(test: Function) -> Iterator[ast.expr]:
-    yield from (each.func if isinstance(each, ast.Call) else each for each in test.decorator_list)
-    yield from (each.func for each in ast.walk(test) if isinstance(each, ast.Call))
+def _decorators_and_calls(test: Function, left_out: Collection[int]) -> Iterator[ast.expr]:
+    yield from (each for each in test.decorator_list if not isinstance(each, ast.Call))
+    yield from (each.func for each in ast.walk(test) if isinstance(each, ast.Call) and id(each) not in left_out)
 
 
 def last_name(node: ast.expr) -> str:

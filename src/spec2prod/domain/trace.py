@@ -9,12 +9,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from spec2prod.domain.specification import Requirement, Specification
 from spec2prod.domain.suite import CaseResult, SuiteReport
-from spec2prod.domain.verdict import Answer, Finding, Measurement, Severity, Unanswered
+from spec2prod.domain.verdict import Answer, Finding, Measurement, Rule, Severity, Unanswered
 
 REQUIREMENTS = "requirements"
 """The gate that this matrix answers."""
@@ -23,9 +23,13 @@ MARKERS = ("requirement", "req", "verifies_requirement")
 """The pytest markers by which a test names what it shows; `workers/spec2prod_requirements.py` collects them."""
 
 _MARKED = re.compile(rf"\bmark\s*\.\s*(?:{'|'.join(MARKERS)})\b")
+NOT_ASKED = f"{REQUIREMENTS} is not asked"
+"""How a clause begins that says why the gate is left out."""
+
+_OF_PRIORITY = {"p0_percent": "P0", "p1_percent": "P1"}
 _MOST_MEANT = 100  # unknown IDs for which a near one is looked for
 _PASSED, _RED = "passed", frozenset({"failed", "error"})
-_NOT_JUDGED = "its tests were not judged against mutants"
+_NOT_JUDGED = "not judged: `spec2prod judge` tells whether it notices a change of the code"
 _NO_KILL = "no test of it fails for any change of the code that it runs"
 
 
@@ -42,10 +46,20 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Noticed:
+    """What a judge has measured of a test: in words which mutants its assertions notice. `run_id` is whose judgement it was, `at` when."""
+
+    kills: tuple[str, ...]
+    run_id: str
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
     """One test that names a requirement.
 
-    `kills` says in words which mutants it fails for; `is_stale`, that it was written for another text.
+    `kills` says in words which mutants it fails for, as the run `judged_by` measured at `judged_at` (ISO 8601 in UTC); both are empty where
+    no judge has measured it. `is_stale` says that it was written for another text.
     """
 
     node_id: str
@@ -55,6 +69,8 @@ class Shown:
     is_stale: bool = False
     is_flaky: bool = False
     kills: tuple[str, ...] = ()
+    judged_by: str = ""
+    judged_at: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,31 +123,40 @@ class Matrix:
         """Return how many requirements are traced to a passing test."""
         return sum(row.counts for row in self.asked)
 
+    @property
+    def unjudged(self) -> tuple[str, ...]:
+        """Return the files of passing tests that name a requirement and that no judge has measured."""
+        tests = (test for row in self.asked for test in row.tests if test.outcome == _PASSED and not test.judged_by)
+        return tuple(sorted({test.node_id.partition("::")[0] for test in tests}))
+
     def percent(self, priority: str = "") -> float:
         """Return the share of requirements (of one priority) that are traced to a passing test; 100 where there are none."""
         rows = [row for row in self.asked if not priority or row.priority == priority]
         return 100.0 * sum(row.counts for row in rows) / len(rows) if rows else 100.0
 
 
+_NOBODY = Noticed(kills=(), run_id="")
+
+
 def trace(
     specification: Specification,
     suite: SuiteReport,
     *,
-    kills: Mapping[str, Sequence[str]] | None = None,
+    noticed: Mapping[str, Noticed] | None = None,
     defects: Collection[str] = (),
     flaky: Collection[str] = (),
 ) -> Matrix:
     """Put a suite's answer beside its specification.
 
-    `kills` maps a test's node ID to the mutants that it kills, in words; None where no judge has looked. `defects` are the node IDs of
-    tests whose failure is a suspected defect, `flaky` those of tests that are red and green by turns.
+    `noticed` maps a test's node ID to what a judge has measured of it; one that no judge has measured is missing. `defects` are the node
+    IDs of tests whose failure is a suspected defect, `flaky` those of tests that are red and green by turns.
     """
     claimed = _claimed(suite.cases)
     known = {each.id for each in (*specification.requirements, *specification.testing_requirements)}
     near = {name: _near(name, known) for name in [name for name in claimed if name not in known][:_MOST_MEANT]}
     return Matrix(
         path=specification.path,
-        rows=tuple(_row(each, claimed.get(each.id, ()), kills, defects, flaky) for each in specification.requirements),
+        rows=tuple(_row(each, claimed.get(each.id, ()), noticed or {}, defects, flaky) for each in specification.requirements),
         unknown=tuple(
             Unknown(id=name, node_id=case.node_id, file=case.file, line=case.line, near=near.get(name, ""))
             for name, cases in claimed.items()
@@ -139,7 +164,7 @@ def trace(
             for case in cases
         ),
         orphans=tuple(case.node_id for case in suite.cases if "::" in case.node_id and not case.requirements),
-        is_judged=kills is not None,
+        is_judged=bool(noticed),
     )
 
 
@@ -165,10 +190,11 @@ def _near(name: str, known: Collection[str]) -> str:
 def _row(
     requirement: Requirement,
     cases: Sequence[CaseResult],
-    kills: Mapping[str, Sequence[str]] | None,
+    noticed: Mapping[str, Noticed],
     defects: Collection[str],
     flaky: Collection[str],
 ) -> Row:
+    seen = {case.node_id: noticed.get(case.node_id, _NOBODY) for case in cases}
     tests = tuple(
         Shown(
             node_id=case.node_id,
@@ -177,14 +203,16 @@ def _row(
             outcome=case.outcome,
             is_stale=case.requirements[requirement.id] not in {"", requirement.text_hash},
             is_flaky=case.node_id in flaky,
-            kills=tuple((kills or {}).get(case.node_id, ())),
+            kills=seen[case.node_id].kills,
+            judged_by=seen[case.node_id].run_id,
+            judged_at=seen[case.node_id].at,
         )
         for case in cases
     )
     if requirement.measured_by:
         status, reason = Status.MEASURED, f"the gate {requirement.measured_by} answers it"
     else:
-        status, reason = _status(tests, defects, is_judged=kills is not None)
+        status, reason = _status(tests, defects)
     return Row(
         id=requirement.id,
         text=requirement.text,
@@ -197,7 +225,7 @@ def _row(
     )
 
 
-def _status(tests: Sequence[Shown], defects: Collection[str], *, is_judged: bool) -> tuple[Status, str]:
+def _status(tests: Sequence[Shown], defects: Collection[str]) -> tuple[Status, str]:
     live = [test for test in tests if not test.is_stale and not test.is_flaky]
     red = [test for test in live if test.outcome in _RED]
     passed = [test for test in live if test.outcome == _PASSED]
@@ -209,7 +237,8 @@ def _status(tests: Sequence[Shown], defects: Collection[str], *, is_judged: bool
         return _without_evidence(tests)
     if killing := [test for test in passed if test.kills]:
         return Status.VERIFIED, f"{_names(killing)} {'fails' if len(killing) == 1 else 'fail'} if the code is changed"
-    return Status.COVERED, f"{_names(passed)} passed; {_NO_KILL if is_judged else _NOT_JUDGED}"
+    unjudged = [test for test in passed if not test.judged_by]
+    return Status.COVERED, f"{_names(unjudged)} passed; {_NOT_JUDGED}" if unjudged else f"{_names(passed)} passed; {_NO_KILL}"
 
 
 def _without_evidence(tests: Sequence[Shown]) -> tuple[Status, str]:
@@ -225,6 +254,24 @@ def _without_evidence(tests: Sequence[Shown]) -> tuple[Status, str]:
 def _names(tests: Sequence[Shown]) -> str:
     first = tests[0].node_id.rpartition("/")[2]
     return first + (f" and {len(tests) - 1} more" if len(tests) > 1 else "")
+
+
+def in_force(rule: Rule, specification: Specification) -> tuple[Rule | None, str]:
+    """Return what a rule on requirements asks of a specification, and a clause about what of it asks nothing; empty where all of it does.
+
+    A share of requirements of a priority that none has is no figure: nothing checked is never passed (ARCHITECTURE.md, law 1). A rule that
+    asks nothing else is not asked: then there is none. A specification without any testable requirement leaves the question unanswered.
+    """
+    priorities = {each.priority for each in specification.testable}
+    idle = [limit for limit in rule.limits if _OF_PRIORITY.get(limit.value, "") not in {"", *priorities}]
+    if not idle or not priorities:
+        return rule, ""
+    nobody = f"no requirement is {' or '.join(_OF_PRIORITY[limit.value] for limit in idle)}"
+    left = tuple(limit for limit in rule.limits if limit not in idle)
+    if not left:
+        return None, f"{NOT_ASKED}: {nobody}: this rule asks nothing"
+    values = ", ".join(limit.value for limit in idle)
+    return replace(rule, limits=left), f"{rule.gate}: {nobody}: {values} ask{'s' if len(idle) == 1 else ''} nothing"
 
 
 def answer(matrix: Matrix) -> Answer:

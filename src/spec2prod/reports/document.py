@@ -373,7 +373,11 @@ class Replayed(Part):
 
 
 class ShownTest(Part):
-    """One test that names a requirement; `kills` are the mutants it fails for, `is_stale` says that it was written for another text."""
+    """One test that names a requirement; `is_stale` says that it was written for another text.
+
+    `kills` are the mutants it fails for, as the run (or `spec2prod judge`) `judged_by` measured at `judged_at`; these are empty where
+    no judge has measured it.
+    """
 
     node_id: str
     file: str
@@ -382,6 +386,8 @@ class ShownTest(Part):
     is_stale: bool
     is_flaky: bool
     kills: tuple[str, ...]
+    judged_by: str
+    judged_at: str
 
 
 class TracedRequirement(Part):
@@ -434,10 +440,14 @@ class GivenExamples(Part):
 
 
 class Requirements(Part):
-    """The matrix requirement, test, mutant, result; `asked` says whether the gate `requirements` was asked, `why` the reason."""
+    """The matrix requirement, test, mutant, result; `asked` says whether the gate `requirements` was asked, `why` the reason.
+
+    `next_step` is the command that judges the tests which no judge has measured, empty where there are none.
+    """
 
     asked: bool
     why: str
+    next_step: str
     matrix: Matrix
     examples: GivenExamples
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import platformdirs
@@ -57,6 +58,12 @@ def sandbox() -> Sandbox:
 def workplace(project: Path, tmp_path: Path, sandbox: Sandbox) -> Workplace:
     """Return a run's folders, without an agent server."""
     return workplace_in(project, tmp_path.name, sandbox)
+
+
+@pytest.fixture
+def place(workplace: Workplace, environment: Environment) -> Workplace:
+    """Return a run's folders with an agent server of its own."""
+    return replace(workplace, environment=environment)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -11,7 +12,10 @@ import pytest
 
 from spec2prod.adapters.openhands.child import ServerPlan
 from spec2prod.adapters.openhands.environment import Environment
+from spec2prod.adapters.openhands.options import OpenHandsOptions
 from spec2prod.adapters.openhands.server import AgentServer
+from spec2prod.adapters.openhands.servers import Connection
+from spec2prod.adapters.openhands.workplace import Workplace
 from spec2prod.adapters.sandbox import Sandbox
 from spec2prod.errors import AgentUnavailableError
 
@@ -62,6 +66,16 @@ async def test_it_starts_with_an_environment_of_its_own_and_ends_with_everything
     await server.stop()
     assert not psutil.pid_exists(grandchild)
     await server.stop()
+
+
+@pytest.mark.asyncio
+async def test_a_start_is_told_as_it_begins_and_when_the_server_is_ready(tmp_path: Path, workplace: Workplace) -> None:
+    told: list[str] = []
+    place = replace(workplace, environment=_plan(tmp_path, _GOOD).environment, box=_LIFELINE)
+    connection = Connection(OpenHandsOptions(model="m"), place, sleep=asyncio.sleep, left_s=lambda: 60.0, tell=told.append)
+    await connection.open()
+    await connection.close()
+    assert told == ["starting the agent server", f"the agent server is ready, after {connection.started_s:.1f} s"]
 
 
 @pytest.mark.asyncio

@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 
 from spec2prod.adapters.store.database import Database, open_database
 from spec2prod.adapters.store.defects import DefectStore, PassingDefects, UnreadableDefects, stamp_of
-from spec2prod.domain.defect import Defect, Disposition, DispositionKind, suspect
+from spec2prod.domain.defect import Defect, Disposition, DispositionKind, Promised, suspect
 from spec2prod.errors import StoreError, UsageError
 
 BEFORE, SAID, AFTER = (f"2026-01-0{day}T00:00:00.000+00:00" for day in (1, 2, 3))
 
 
-def a_defect(test: str = "test_subtract", *, component: str = "calc", message: str = "assert 8 == 2", seen_at: str = BEFORE) -> Defect:
+def a_defect(
+    test: str = "test_subtract", *, component: str = "calc", message: str = "assert 8 == 2", seen_at: str = BEFORE, run_id: str = ""
+) -> Defect:
     return suspect(
         component=component,
         module="src/calc/core.py",
@@ -27,7 +29,7 @@ def a_defect(test: str = "test_subtract", *, component: str = "calc", message: s
         requirements=(("REQ-3", "1f0c.9a2b.3d4e"),),
         sentence="REQ-3 says 2, the code returns 8",
         message=message,
-        run_id=f"run at {seen_at}",
+        run_id=run_id or f"run at {seen_at}",
         seen_at=seen_at,
     )
 
@@ -53,6 +55,33 @@ def test_noting_again_adds_nothing_and_tells_who_saw_it_last(database: Database)
     store.note(a_defect(seen_at=AFTER, message="assert 9 == 2"))
     (known,) = store.open_of("calc")
     assert (known.seen_at, known.run_id, known.message) == (AFTER, f"run at {AFTER}", "assert 9 == 2")
+
+
+def test_it_is_known_how_often_it_was_seen_and_by_which_runs(database: Database) -> None:
+    store = DefectStore(database)
+    for number in range(25):
+        store.note(a_defect(run_id=f"r{number}"))
+    store.note(a_defect(run_id="r24"))
+    (known,) = store.open_of("calc")
+    assert (known.times, len(known.seen), known.seen[0][0], known.seen[-1]) == (25, 20, "r5", ("r24", BEFORE))
+
+
+def test_the_requirements_sentence_is_kept_with_its_place(database: Database) -> None:
+    promise = Promised(id="REQ-3", text="Subtracts \x00 <b>", path="s.md", line=7)
+    DefectStore(database).note(replace(a_defect(), promises=(promise,)))
+    (known,) = DefectStore(database).open_of("calc")
+    assert known.promises == (promise,)
+
+
+def test_of_several_all_are_disposed_of_or_none(database: Database) -> None:
+    store = DefectStore(database)
+    one, other = store.note(a_defect()), store.note(a_defect("test_other"))
+    with pytest.raises(UsageError, match="no defect has the ID 'ffff'"):
+        store.find_all([one.id, "ffff"])
+    assert store.find_all([other.id, one.id[:8], other.id]) == (other, one)
+    told = store.dispose_all([one, other], said(DispositionKind.WRONG_TEST))
+    assert [each.disposition for each in told] == [said(DispositionKind.WRONG_TEST)] * 2
+    assert store.open_of("calc") == ()
 
 
 def test_open_ones_are_told_in_the_order_in_which_they_were_noted(database: Database) -> None:

@@ -12,11 +12,14 @@ from spec2prod.adapters.store.database import Database
 from spec2prod.adapters.store.journal import DurableJournal
 from spec2prod.adapters.store.runs import Runs, StoredRun
 from spec2prod.domain.candidate import TaskOutcome, TaskStatus
+from spec2prod.domain.circuit import Circuit
 from spec2prod.domain.command import Command, Completed
-from spec2prod.domain.release import Deployment
+from spec2prod.domain.plan import Target
+from spec2prod.domain.release import Deployment, HealthCheck
 from spec2prod.domain.verdict import Verdict
 from spec2prod.errors import StepClashError, StoreError, TakenOverError
 
+HEALTHY = HealthCheck(name="imports", verdict=Verdict.PASSED, detail="1 module imported", wall_ms=1.5)
 HERE = Command(tool="ruff", argv=("ruff", "/project/src"), cwd=Path("/project"))
 
 
@@ -68,7 +71,9 @@ async def test_a_finished_step_is_answered_from_its_record(database: Database, b
     "value",
     [
         TaskOutcome(task_id="t", module="m", test_file="f", status=TaskStatus.DELIVERED, text="x = '\U0001f600'", strayed=("a", "b")),
-        Deployment(environment="e", digest="d", version="1", verdict=Verdict.FAILED, came_from="", current=""),
+        Deployment(
+            environment=Target.STAGING, digest="d", version="1", verdict=Verdict.PASSED, came_from="", current="d", checks=(HEALTHY,)
+        ),
         {"a": (1, 2.5, None, True), "!": frozenset({"x"})},
         [],
         Path("/project/x"),
@@ -84,10 +89,12 @@ async def test_a_value_comes_back_as_it_went(sqlite: Database, value: object) ->
     assert type(back) is type(value)
 
 
-def test_a_value_that_no_row_can_tell_is_a_bug_that_is_named(sqlite: Database) -> None:
+@pytest.mark.parametrize("value", [object(), Circuit.OPEN, {"a": Circuit.OPEN}], ids=["object", "enum", "enum within"])
+def test_a_value_that_no_row_can_tell_is_a_bug_that_is_named_when_it_is_written(sqlite: Database, value: object) -> None:
     run = Runs(sqlite).begin(_run())
-    with pytest.raises(StoreError, match="type object"):
-        asyncio.run(first(sqlite, run).step("x", Tool(object()).run, HERE))
+    with pytest.raises(StoreError, match=r"no step can record a value of the type (object|Circuit)"):
+        asyncio.run(first(sqlite, run).step("x", Tool(value).run, HERE))
+    assert Runs(sqlite).steps(run) == 0
 
 
 @pytest.mark.asyncio

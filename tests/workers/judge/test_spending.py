@@ -62,6 +62,15 @@ def test_a_change_of_the_import_costs_one_lane_and_there_too_a_function_stops_at
     assert fates.count("assertion") == 1
 
 
+def test_a_change_that_takes_a_generator_away_needs_no_import(ask: Ask) -> None:
+    unit = "def lows(many):\n    return sorted(each for each in many if each < 3)\n"
+    tests = "import unit\n\n\ndef test_lows():\n    assert unit.lows([4, 2]) == [2]\n"
+    told = ask({"unit.py": unit, "test_unit.py": tests}, ["unit.py"], mutate="matrix", groups=SUITE)
+    (nothing,) = {words for words, _ in told.kills if words.endswith("becomes `return None`")}
+    assert told.kills[nothing, "test_lows"] == "assertion"
+    assert told.spent["lanes"] == 2
+
+
 def test_when_the_time_is_over_every_mutant_that_is_left_is_told_as_not_tried(ask: Ask) -> None:
     told = ask({"unit.py": UNIT, "test_unit.py": TESTS}, ["unit.py"], mutate="matrix", groups=SUITE, limits={"mutants_until_s": 0.0})
     left = {event["mutant"]: event["reason"] for event in told.events if event["event"] == "unjudged"}

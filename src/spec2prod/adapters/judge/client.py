@@ -66,11 +66,13 @@ class Judge:
         mutation: Mutation = Mutation.MATRIX,
         module_level: bool = True,
         witnesses: Sequence[str] = (),
+        planted: Sequence[str] = (),
     ) -> Measured:
         """Run every test of these files alone, and the mutants of these modules against the tests that cover them.
 
         Paths are relative to the place's root. The suite's files (`tests`) are collected together, each candidate's file by itself.
         Of the candidates that are `witnesses` only what fails meets mutants: would it pass on one?
+        Tests of `planted` files notice nothing, and are known to: where they alone do, no rarer changes are tried.
         Without `module_level` the mutants that act while a module is imported are left out: each costs an import of its own.
 
         Raises:
@@ -78,7 +80,8 @@ class Judge:
         """
         groups = {SUITE: tuple(tests)} if tests else {}
         groups |= {file: (file,) for file in candidates}
-        question = {"modules": list(modules), "mutate": mutation.value, "module_level": module_level, "witnesses": list(witnesses)}
+        question = {"modules": list(modules), "mutate": mutation.value, "module_level": module_level}
+        question |= {"witnesses": list(witnesses), "planted": list(planted)}
         return await self._asked(groups, question)
 
     async def _asked(self, groups: Mapping[str, tuple[str, ...]], question: Mapping[str, object]) -> Measured:

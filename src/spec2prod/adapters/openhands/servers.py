@@ -19,9 +19,16 @@ class Connection:
     """The way to one agent server. Begun once; good until `close`."""
 
     def __init__(
-        self, options: OpenHandsOptions, place: Workplace, *, sleep: Callable[[float], Awaitable[None]], left_s: Callable[[], float]
+        self,
+        options: OpenHandsOptions,
+        place: Workplace,
+        *,
+        sleep: Callable[[float], Awaitable[None]],
+        left_s: Callable[[], float],
+        tell: Callable[[str], None] = lambda _text: None,
     ) -> None:
-        """Nothing starts yet; `sleep` and `left_s` are handed to the client."""
+        """Nothing starts yet; `sleep` and `left_s` are handed to the client, `tell` hears of a server's start."""
+        self._tell = tell
         self._options = options
         self._place = place
         self._sleep = sleep
@@ -79,7 +86,9 @@ class Connection:
         self._claim.release()
 
     async def _start(self, server: AgentServer) -> AgentClient:
+        self._tell("starting the agent server")
         await server.start()
+        self._tell(f"the agent server is ready, after {server.started_s:.1f} s")
         self._client = AgentClient(server.url, server.key, sleep=self._sleep, left_s=self._left_s)
         return self._client
 

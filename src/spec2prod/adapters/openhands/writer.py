@@ -46,7 +46,7 @@ class OpenHandsWriter:
     ) -> None:
         """`breakers` gives an endpoint's breaker, which may be shared by all who call it; `clock` returns monotonic seconds.
 
-        `quota` gives conversations their turn, and may be shared as well; `tell` hears in words what is waited for.
+        `quota` gives conversations their turn, and may be shared as well; `tell` hears what is waited for: a server's start, a turn.
         """
         self._options = options
         self._place = place
@@ -54,7 +54,7 @@ class OpenHandsWriter:
         self._clock = clock
         self._deadline = clock() + (math.inf if options.time_left_s is None else options.time_left_s)
         self._turn = asyncio.Lock()
-        self._connection = Connection(options, place, sleep=sleep, left_s=self._left_s)
+        self._connection = Connection(options, place, sleep=sleep, left_s=self._left_s, tell=tell)
         turns = Turns(
             quota=quota or OwnQuota(rules=options.quota, clock=clock),
             sleep=sleep,

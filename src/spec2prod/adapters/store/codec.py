@@ -21,6 +21,7 @@ from spec2prod.domain.component import Component
 from spec2prod.domain.feedback import Feedback
 from spec2prod.domain.flaky import Standing
 from spec2prod.domain.judged import Judged, JudgedTest
+from spec2prod.domain.plan import Target
 from spec2prod.domain.question import Kept
 from spec2prod.domain.release import Artifact, Deployment, HealthCheck
 from spec2prod.domain.suite import CaseResult, SuiteReport
@@ -32,7 +33,7 @@ _KNOWN: Mapping[str, type[Any]] = {
     each.__name__: each
     for each in (
         *(Artifact, Command, Completed, Component, Deployment, Feedback, HealthCheck, Mended, TaskOutcome, TestRequest),
-        *(Judged, JudgedTest, TaskStatus, Verdict),
+        *(Judged, JudgedTest, Target, TaskStatus, Verdict),
         *(CaseResult, Finding, Kept, Measurement, Severity, Standing, SuiteReport),
     )
 }
@@ -78,9 +79,9 @@ def digest(text: str) -> str:
 
 def _plain(value: object) -> object:  # noqa: PLR0911 - one line a kind
     match value:
-        case Enum():
+        case Enum() if _KNOWN.get(type(value).__name__) is type(value):
             return _tagged(type(value).__name__, value.value)
-        case None | bool() | int() | float() | str():
+        case None | bool() | int() | float() | str() if not isinstance(value, Enum):  # what could not be read again is not written
             return value
         case list():
             return [_plain(each) for each in value]

@@ -6,12 +6,12 @@ Each project on a shared database has its own. What people said is added to, and
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from spec2prod.adapters.store.database import Database, Row, Statements, repeatable
-from spec2prod.domain.defect import Defect, Disposition, DispositionKind
+from spec2prod.domain.defect import Defect, Disposition, DispositionKind, Promised, seen_again
 from spec2prod.errors import StoreError, UsageError
 
 _READ = """SELECT d.id, d.component, d.body, d.run_id, d.seen_at, s.kind, s.reason, s.by_whom, s.at
@@ -20,7 +20,7 @@ _READ = """SELECT d.id, d.component, d.body, d.run_id, d.seen_at, s.kind, s.reas
     WHERE d.project = ?"""
 _IN_ORDER = " ORDER BY d.noted_at, d.id"
 _NEW = """INSERT INTO defects (project, id, component, body, run_id, seen_at, noted_at) VALUES (?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (project, id) DO NOTHING"""
+    ON CONFLICT (project, id) DO UPDATE SET noted_at = defects.noted_at"""
 _AGAIN = "UPDATE defects SET body = ?, run_id = ?, seen_at = ?, kind = ? WHERE project = ? AND id = ?"
 _SAY = """INSERT INTO dispositions (project, defect, number, kind, reason, by_whom, at)
     SELECT ?, ?, coalesce(max(number), 0) + 1, ?, ?, ?, ? FROM dispositions WHERE project = ? AND defect = ?"""
@@ -61,13 +61,12 @@ class DefectStore:
     def _noted(self, defect: Defect) -> Defect:
         with self._database.transaction() as statements:
             now = self._database.now()
-            body = _body(defect)
-            statements.rows(_NEW, self._project, defect.id, defect.component, body, defect.run_id, defect.seen_at, now)
-            known = self._one(statements, defect.id)
+            statements.rows(_NEW, self._project, defect.id, defect.component, _body(defect), defect.run_id, defect.seen_at, now)
+            known = self._one(statements, defect.id)  # nobody else writes to it until this is done: the row is ours by the statement above
             disposition = None if _fails_again(known, defect) else known.disposition
-            told = replace(defect, disposition=disposition)
+            told = replace(seen_again(known, defect), disposition=disposition)
             kind = str(disposition.kind) if disposition else ""
-            statements.rows(_AGAIN, body, defect.run_id, defect.seen_at, kind, self._project, defect.id)
+            statements.rows(_AGAIN, _body(told), defect.run_id, defect.seen_at, kind, self._project, defect.id)
             self._stamp()
         self._stamp()
         return told
@@ -117,21 +116,50 @@ class DefectStore:
             raise UsageError(f"{len(found)} defects have an ID that begins with {prefix}", next_step=f"name one of {names}")
         raise UsageError(f"no defect has the ID {prefix!r}", next_step="spec2prod defects --all lists them")
 
-    @repeatable
+    def find_all(self, prefixes: Sequence[str]) -> tuple[Defect, ...]:
+        """Return the defects whose IDs begin so, each once.
+
+        Raises:
+            UsageError: where one of them leads to none, or to more than one. All that do are named.
+        """
+        found, refused = {}, list[UsageError]()
+        for prefix in dict.fromkeys(prefixes):
+            try:
+                defect = self.find(prefix)
+                found[defect.id] = defect
+            except UsageError as error:
+                refused.append(error)
+        if len(refused) > 1:
+            steps = "; ".join(dict.fromkeys(each.next_step for each in refused))
+            raise UsageError("; ".join(each.message for each in refused), next_step=steps)
+        if refused:
+            raise refused[0]
+        return tuple(found.values())
+
     def dispose(self, defect: Defect, disposition: Disposition) -> Defect:
         """Keep what a person says about a defect; what was said before is kept beside it.
 
         Raises:
             StoreError: where the database cannot be written.
         """
+        (told,) = self.dispose_all([defect], disposition)
+        return told
+
+    @repeatable
+    def dispose_all(self, defects: Sequence[Defect], disposition: Disposition) -> tuple[Defect, ...]:
+        """Keep what a person says about several defects: of all, or of none.
+
+        Raises:
+            StoreError: where the database cannot be written.
+        """
         with self._database.transaction() as statements:
-            own = (self._project, defect.id)
             told = (str(disposition.kind), disposition.reason, disposition.by, disposition.at)
-            statements.rows(_SAY, *own, *told, *own)
-            statements.rows("UPDATE defects SET kind = ? WHERE project = ? AND id = ?", str(disposition.kind), *own)
+            for own in ((self._project, each.id) for each in defects):
+                statements.rows(_SAY, *own, *told, *own)
+                statements.rows("UPDATE defects SET kind = ? WHERE project = ? AND id = ?", str(disposition.kind), *own)
             self._stamp()
         self._stamp()
-        return replace(defect, disposition=disposition)
+        return tuple(replace(each, disposition=disposition) for each in defects)
 
     def said_of(self, defect: Defect) -> tuple[Disposition, ...]:
         """Return everything that people ever said about a defect, the oldest first.
@@ -214,7 +242,8 @@ def _is_open(known: Defect | None, seen: Defect) -> bool:
 def _body(defect: Defect) -> str:
     """Return what a defect says, as JSON text: a test's output may hold what no database takes as it is."""
     told: dict[str, object] = {name: getattr(defect, name) for name in _BODY}
-    return json.dumps({**told, "requirements": [list(pair) for pair in defect.requirements]})
+    lists = {"requirements": defect.requirements, "seen": defect.seen, "promises": [asdict(each) for each in defect.promises]}
+    return json.dumps({**told, **lists, "times": defect.times})
 
 
 def _defect(row: Sequence[object] | Row) -> Defect:
@@ -223,12 +252,18 @@ def _defect(row: Sequence[object] | Row) -> Defect:
     return Defect(
         id=str(defect_id),
         component=str(component),
-        requirements=tuple((str(name), str(text_hash)) for name, text_hash in told.pop("requirements")),
+        requirements=_pairs(told.pop("requirements")),
+        promises=tuple(Promised(**each) for each in told.pop("promises", ())),
+        seen=_pairs(told.pop("seen", ((run_id, seen_at),))),
         run_id=str(run_id),
         seen_at=str(seen_at),
         disposition=_disposition((kind, *said)) if kind else None,
         **told,
     )
+
+
+def _pairs(values: Iterable[Sequence[object]]) -> tuple[tuple[str, str], ...]:
+    return tuple((str(one), str(other)) for one, other in values)
 
 
 def _disposition(row: Sequence[object] | Row) -> Disposition:

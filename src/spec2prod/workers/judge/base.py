@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 
-from . import family, lane
+from . import drawing, family, lane
 from .mutating import Module
 from .wire import Channel
 
@@ -32,7 +32,7 @@ def main(end: socket.socket, modules: dict[str, Module], root: str, errors: str,
     from . import rewriting  # noqa: PLC0415 - it imports pytest
 
     if "hypothesis" in named and importlib.util.find_spec("_hypothesis_pytestplugin") is not None:
-        importlib.import_module("hypothesis")
+        drawing.learn(root, os.path.dirname(errors))
     # a lane looks for the project's objects among its own: what lives by now is none of them, and its pages stay shared
     gc.collect()
     gc.freeze()

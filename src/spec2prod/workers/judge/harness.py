@@ -41,6 +41,15 @@ class Harness:
         first = self._failures[0] if self._failures else {"how": "", "exception": "", "message": ""}
         return {"outcome": self._outcome(), **first, "seconds": time.perf_counter() - self._begun, "properties": self.properties}
 
+    def told(self, error: BaseException | None, longest: int) -> dict[str, Any]:
+        """Return the answer for a function that was called without pytest, and raised this."""
+        failure = {"how": "", "exception": "", "message": ""}
+        if error is not None:
+            name = type(error).__name__
+            failure = {"how": self._how(error), "exception": name, "message": f"{name}: {error}"[:longest]}
+        outcome = "passed" if error is None else "failed"
+        return {"outcome": outcome, **failure, "seconds": time.perf_counter() - self._begun, "properties": []}
+
     def _outcome(self) -> str:
         expected = any(xfail for _, _, xfail in self._phases)
         for when, outcome, xfail in self._phases:

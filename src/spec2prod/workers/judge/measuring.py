@@ -6,8 +6,10 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from .declared import declared
 from .hearing import Hearing
-from .work import Job, Key
+from .mutation import Mutant
+from .work import Job, Key, function_of
 
 TOGETHER = "(together)"
 OUT_OF_TIME = "the time for changes was over"
@@ -31,12 +33,26 @@ class Measurement(Hearing):
         self._cold: dict[str, str] = {}
         self._shared: dict[str, set[str]] = {}
         self._linked: dict[Key, list[tuple[str, str]]] = {}
+        self._declared: dict[str, Mutant] = {}
+        self._announced: set[str] = set()
+        self._tell, self.tell = self.tell, self._told
+
+    def _told(self, message: dict[str, Any]) -> None:
+        """Tell what was found; of a changed declaration nothing, unless an assertion notices it."""
+        mutant = self._declared.get(message.get("mutant", ""))
+        if mutant is None or message.get("outcome") == "assertion":
+            if mutant is not None and mutant.id not in self._announced:
+                self._announced.add(mutant.id)
+                self._tell({"event": "mutant", **mutant.told()})
+            self._tell(message)
 
     def advance(self) -> bool:
         """Go to the next phase."""
         if self.request.get("mutate", "matrix") == "none" or not self._passed:
             return False
-        following = {"tests": self._join, "together": self._control, "control": self._mutants}.get(self._phase)
+        following = {"tests": self._join, "together": self._control, "control": self._mutants, "mutants": self._declarations}.get(
+            self._phase
+        )
         if following is None:
             return False
         following()
@@ -92,6 +108,21 @@ class Measurement(Hearing):
             self._put_chains(Job(key=key, kind="mutant", tests=[], stop=self._stops, once=True), links)
         self._linked.clear()
         self._phase = "mutants"
+
+    def _declarations(self) -> None:
+        """Try changed declarations on the candidates that have noticed nothing so far."""
+        self._phase = "declarations"
+        trusted = {file for group in self._trusted for file in self.files[group]}
+        noticing = {function for _, function in self._noticed}
+        idle = {test for test in self._passed if function_of(test) not in noticing and test.partition("::")[0] not in trusted}
+        planted = self.request.get("planted", ())
+        if self._stops or self.request.get("mutable") is not None or all(test.partition("::")[0] in planted for test in idle):
+            return
+        for module in self.modules.values():
+            for mutant in [] if self._out_of_reach(module.file) else declared(module):
+                tests = [test for test in self._covering(module.file, mutant)[0] if test in idle]
+                self._declared[mutant.id] = mutant
+                self._enqueue(mutant.id, tests, cold=True)
 
     def _try_failing(self, file: str, mutant: Any, *, cold: bool) -> None:  # noqa: ANN401 - a Mutant
         """Run what fails by an assertion on a change: would it pass? Where a module has to be imported for it, examples alone."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from . import operators
 from .mutation import Mutant, Slot, nested, part
+from .pointing import told_apart
 from .statements import first_lines
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -47,7 +48,7 @@ class Module:
         self._count: dict[str, int] = {}
         self._skeletons: dict[int, list[Any]] = {}
         self._parts: dict[tuple[int, str], CodeType] = {}  # compiled once, before any fork
-        self.mutants = [each for each in self._found() if not self._is_equal(each)] if mutable else []
+        self.mutants = told_apart([each for each in self._found() if not self._is_equal(each)], source.split("\n")) if mutable else []
 
     def part(self, top: int, mutant: Mutant | None = None) -> CodeType:
         """Return one statement of the module compiled, changed or not."""

@@ -6,15 +6,19 @@ import functools
 import os
 import sys
 import threading
+from collections.abc import Iterator
+from itertools import chain
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from . import patching
 from .collecting import Collected, reseed
+from .declared import declared
 from .frames import Send
 from .lines import Lines
 from .mutating import Module
 from .mutation import Mutant
+from .plainly import Plainly
 from .stillness import Stillness
 from .swapping import caches, living, swap
 from .watching import State, Watch
@@ -46,6 +50,7 @@ class Runner:
             patching.notice(watch, modules, self.component, self.judging)
         self._state = None if bare else State(self.component, self.judging)
         self._still = None if bare or hypothesis_lives() else Stillness(watch.root, self._caches)
+        self._plainly = Plainly(collected.harness)
         self._swapped: list[tuple[FunctionType, CodeType]] = []
 
     def shared(self) -> list[str]:
@@ -73,32 +78,37 @@ class Runner:
             except UNSWAPPABLE as error:
                 send(indexes[0], "unswappable", {"reason": str(error)})
                 continue
-            self._each(job, indexes, send)
+            self._each(job, indexes, send, plainly=all(map(self._can_call, (job["tests"][each] for each in indexes))))
             self._put_back()
             if self._still is None or not self._still.holds():
                 return
         if not job["cover"]:
             self._look_back(job["tests"], send)
 
-    def _each(self, job: dict[str, Any], indexes: list[int], send: Send) -> None:
+    def _can_call(self, node: str) -> bool:
+        return self._plainly.can(self.collected.items.get(node))
+
+    def _each(self, job: dict[str, Any], indexes: list[int], send: Send, *, plainly: bool = False) -> None:
         """Run these tests of the job, one after the other; what an assertion has made needless is left out."""
         tests, left = job["tests"], indexes
         while left:
             index, *left = left
             send(index, "begun", {})
-            answer = self._one(tests[index], tests[left[0]] if left else None, cover=job["cover"], watch=job["watch"])
+            answer = self._called(tests[index]) if plainly and not job["cover"] and not job["watch"] else None
+            if answer is None:
+                answer = self._one(tests[index], tests[left[0]] if left else None, cover=job["cover"], watch=job["watch"])
             send(index, "result", answer)
             if answer["how"] == "assertion" and answer["outcome"] in FAILED and (job["stop"] or job["once"]):
                 function = function_of(tests[index])
                 rest = [] if job["stop"] else [each for each in left if function_of(tests[each]) != function]
-                if rest[:1] != left[:1]:
+                if rest[:1] != left[:1] and not plainly:
                     self._tear_down(tests[rest[0]] if rest else "")
                 left = rest
 
     def _look_back(self, tests: list[str], send: Send) -> None:
         """Run the chain's tests once more on the component as it is: where one fails, what came before it proves nothing."""
         for node in dict.fromkeys(tests):
-            answer = self._one(node, None, cover=False, watch=False)
+            answer = (self._called(node) if self._can_call(node) else None) or self._one(node, None, cover=False, watch=False)
             if answer["outcome"] != "passed":
                 send(
                     len(tests) - 1,
@@ -106,6 +116,14 @@ class Runner:
                     {"reason": f"{node} {answer['outcome']} after the mutants were put back: {answer['message']}"},
                 )
                 return
+
+    def _called(self, node: str) -> dict[str, Any] | None:
+        """Call one test's function, where that is all there is to it; None where pytest itself has to run it."""
+        me = os.getpid()
+        answer = self._plainly.run(self.collected.items[node])
+        if os.getpid() != me:
+            os._exit(1)  # as in `_one`
+        return answer and {**answer, "evidence": []}
 
     def _tear_down(self, following: str) -> None:
         """End the fixtures that a test would have used that is left out; those of the one that follows instead may stay."""
@@ -213,8 +231,13 @@ def is_counted(name: str) -> bool:
 
 
 def found(modules: dict[str, Module], name: str) -> tuple[Module, Mutant]:
-    """Return a mutant by its ID, with its module."""
-    return next((module, each) for module in modules.values() for each in module.mutants if each.id == name)
+    """Return a mutant by its ID, with its module; the changes of declarations are looked for last."""
+    usual = ((module, each) for module in modules.values() for each in module.mutants)
+    return next((module, each) for module, each in chain(usual, _declarations(modules)) if each.id == name)
+
+
+def _declarations(modules: dict[str, Module]) -> Iterator[tuple[Module, Mutant]]:
+    return ((module, each) for module in modules.values() for each in declared(module))
 
 
 def is_threaded() -> bool:

@@ -39,22 +39,42 @@ def swap(
     """
     old = list(nested(part(module.tree, top, module.path, None) if anew else module.part(top)))
     new = list(nested(part(module.tree, top, module.path, mutant) if anew or mutant is None else module.part(top, mutant)))
-    if len(old) != len(new):
-        raise ValueError("the change adds or removes a function")
-    replaced: list[tuple[FunctionType, CodeType]] = []
-    for function in functions:
-        place = place_of(function.__code__, old)
-        if place is not None:
-            if (old[place].co_flags ^ new[place].co_flags) & GENERATING:
-                raise ValueError("the change makes a generator of a function, or the reverse")
-            replaced.append((function, function.__code__))
-            function.__code__ = new[place]
+    living = [(function, place) for function in functions if (place := place_of(function.__code__, old)) is not None]
+    changed = [(function, counterpart(old, place, new)) for function, place in living]
+    for function, code in changed:
+        if (function.__code__.co_flags ^ code.co_flags) & GENERATING:
+            raise ValueError("the change makes a generator of a function, or the reverse")
+        if len(function.__code__.co_freevars) != len(code.co_freevars):
+            raise ValueError("the change makes a function know other names of those around it")
+    replaced = [(function, function.__code__) for function, _ in changed]
+    for function, code in changed:
+        function.__code__ = code
     return replaced
+
+
+def counterpart(old: list[CodeType], place: int, new: list[CodeType]) -> CodeType:
+    """Return the changed code of a function: the one at its place, or the only one of its name and line where some are gone.
+
+    Raises:
+        ValueError: where the change adds or removes functions, and it cannot be told which is which.
+    """
+    if len(old) == len(new):
+        return new[place]
+    wanted = named(old[place])
+    alike = [each for each in new if named(each) == wanted]
+    if len(alike) != 1 or sum(named(each) == wanted for each in old) != 1:
+        raise ValueError("the change adds or removes a function")
+    return alike[0]
+
+
+def named(code: CodeType) -> tuple[str, int]:
+    """Return what tells most functions of a module apart."""
+    return code.co_name, code.co_firstlineno
 
 
 def place_of(code: CodeType, among: list[CodeType]) -> int | None:
     """Return the index of the code that is this one, None where it is not there."""
-    alike = [index for index, each in enumerate(among) if (each.co_name, each.co_firstlineno) == (code.co_name, code.co_firstlineno)]
+    alike = [index for index, each in enumerate(among) if named(each) == named(code)]
     if len(alike) > 1:
         alike = [index for index in alike if among[index] == code] or alike
     return alike[0] if alike else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,7 +51,7 @@ class Job:
 
     def told(self, seed: int) -> dict[str, Any]:
         """Draw the nonces, and return what the lane is told."""
-        self.nonces = [secrets.token_hex(16) for _ in self.tests]
+        self.nonces = [os.urandom(16).hex() for _ in self.tests]
         self.receiver = Receiver(self.nonces)
         told = {name: getattr(self, name) for name in ("tests", "mutant", "chain", "cover", "watch", "stop", "once")}
         return {**told, "nonces": list(self.nonces), "seed": seed}
