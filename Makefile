@@ -44,9 +44,9 @@ test: openhands ## the tests, with branch coverage (a few minutes; without the s
 	rm -f .coverage .coverage.*
 	$(PY) -m pytest -n 3 --dist loadfile -m "not slow" --cov --cov-branch --cov-report=term
 
-coverage: openhands ## the same with what the command line's own processes run, and the slow tests (half an hour)
+coverage: openhands ## the same with what the command line's own processes run, the slow tests, and more examples of each law (half an hour)
 	rm -f .coverage .coverage.*
-	$(PY) -m pytest -n 2 --dist loadfile --cov --cov-branch --cov-config=tools/coverage.toml --cov-report=term
+	$(PY) -m pytest -n 2 --dist loadfile --cov --cov-branch --cov-config=tools/coverage.toml --cov-report=term --hypothesis-profile=thorough
 
 slow: openhands ## the tests that take long
 	$(PY) -m pytest -m slow

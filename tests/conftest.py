@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("spec2prod", deadline=None)  # a busy machine is no counterexample: no time decides whether a test passes
+# A busy machine is no counterexample: no time decides whether a test passes. `make coverage` tries the thorough one.
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("spec2prod", UNHURRIED, max_examples=40)
+settings.register_profile("thorough", UNHURRIED, max_examples=200)
 settings.load_profile("spec2prod")
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from pydantic import BaseModel
 
 from spec2prod import errors
+from spec2prod.cli import _parser
 from spec2prod.config import published, schema
 from spec2prod.config.rules import DEFAULTS, rules_for
 from spec2prod.config.settings import Settings
@@ -62,9 +65,10 @@ def exit_codes() -> str:
 
 def help_of(*words: str) -> str:
     """Return what a command's `--help` prints, 100 columns wide."""
-    argv = [sys.executable, "-m", "spec2prod", *words, "--help"]
-    env = os.environ | {"COLUMNS": "100", "NO_COLOR": "1"}
-    return subprocess.run(argv, env=env, capture_output=True, text=True, check=True).stdout
+    told = io.StringIO()
+    with mock.patch.dict(os.environ, {"COLUMNS": "100", "NO_COLOR": "1"}), redirect_stdout(told), suppress(SystemExit):
+        _parser().parse_args([*words, "--help"])
+    return told.getvalue()
 
 
 def commands(*words: str) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -135,11 +139,17 @@ def _by_default(gate: str, figure: str, target: Target) -> str:
 
 
 def _row(model: type[BaseModel], name: str) -> str:
-    described = model.model_json_schema()["properties"][name]
+    whole = _schema_of(model)
+    described = whole["properties"][name]
     default = model.model_fields[name].get_default(call_default_factory=True)
     shown = "required" if model.model_fields[name].is_required() else "" if isinstance(default, BaseModel) else _toml(default)
-    kind = _kind(described, model.model_json_schema().get("$defs", {}))
+    kind = _kind(described, whole.get("$defs", {}))
     return f"| `{name}` | {kind} | {shown} | {model.model_fields[name].description} |\n"
+
+
+@cache
+def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema()
 
 
 def _kind(described: dict[str, Any], definitions: dict[str, Any]) -> str:

@@ -23,7 +23,6 @@ from benchmarks.chaos.records import RESULTS, Series, kills_of, lines_of, summar
 from benchmarks.chaos.trials import Peace, Place, Trial
 from spec2prod.testing import ScriptedModel, load_script
 
-_ANEW = 15  # after so many trials it is seen anew how long a run lasts in peace: machines are busy or not
 OUTAGES = {"restart": ("restart",), "cut": ("reset", "silence")}
 
 
@@ -41,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="s2p-chaos-", ignore_cleanup_errors=True))).resolve()
         server = stack.enter_context(server_in(folder)) if args.database == "postgresql" else None
         model = stack.enter_context(ScriptedModel(load_script("calculator"))) if args.agent_share else None
-        place = Place(folder=folder, server=server, outages=outages, model=model)
+        place = Place(folder=folder, server=server, outages=outages, model=model, kills=(max(1, args.most * 2 // 3), args.most))
         found = _trials(series, place, args)
     wrong = sum(bool(each.wrong) for each in found)
     kills = sum(len(each.killed_at_s) for each in found)
@@ -59,7 +58,7 @@ def _trials(series: Series, place: Place, args: argparse.Namespace) -> list[Tria
         number += 1
         dice = random.Random(f"{series.seed}:{number}")  # noqa: S311 - dice, no secret
         writer = "agent" if dice.random() < args.agent_share else "spec"
-        if writer not in peaces or not number % _ANEW:
+        if writer not in peaces:
             peaces[writer] = _in_peace(place, writer, args.workers)
         trial = _teller(args.workers)(number, place, dice, peaces[writer], writer)
         series.keep(trial, peaces[writer].lasts_s)
@@ -83,7 +82,7 @@ def _in_peace(place: Place, writer: str, workers: int) -> Peace:
 
 
 def _line(trial: Trial, kills: int, wanted: int) -> str:
-    at = ", ".join(f"{each:.2f} s" for each in trial.killed_at_s) or "never"
+    at = ", ".join(f"{at:.1f} s {where}" for at, (where, _) in zip(trial.killed_at_s, trial.killed_in, strict=True)) or "never"
     away = "".join(f"; {kind} at {at:.1f} s for {long:.1f} s" for kind, at, long in trial.outages)
     told = "; ".join(trial.wrong) or "the same end"
     return f"{trial.number:4} {trial.writer}: killed at {at}{away}; {trial.replayed} steps replayed; {told}  [{kills}/{wanted}]"
@@ -94,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--kills", type=int, default=10, help="how many kills at least (default: %(default)s)")
+    parser.add_argument("--most", type=int, default=trials.MOST_KILLS, help="how many kills a run at most, and two thirds of it at least")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--workers", type=int, default=0, help="have this many workers work batches off, instead of single runs")
     parser.add_argument("--agent-share", type=float, default=0.0, help="this share of the runs has the real agent server, from 0 to 1")

@@ -14,40 +14,17 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.chaos.project import FAULT, WRITERS, End, end_of, surroundings
-from benchmarks.chaos.trials import LONGEST_S, MOST_KILLS, ORPHANS_S, Peace, Place, Trial, compare, orphans_in
+from benchmarks.chaos.attempt import LONGEST_S
+from benchmarks.chaos.project import BATCH, WRITERS, End, end_of, files_of_batch, surroundings
+from benchmarks.chaos.remains import ORPHANS_S, differences, orphans_in
+from benchmarks.chaos.trials import FIRST, Peace, Place, Trial
+from benchmarks.chaos.watch import Watch
 from spec2prod.adapters.store.database import Database, open_database
 from spec2prod.adapters.store.queue import Queue
 from spec2prod.domain.fleet import MOST_DEATHS, Job
 
-_NAMES = ("area", "price", "speed", "weight")
 _LOOK_S = 0.1
-_SPEC = """\
-# {name}
-
-## Requirements
-- Multiplies two numbers
-- Says how one goes into the other
-
-## Examples
-- `{name}.{name}(2, 3)` → `6`
-- `{name}.share(6, 3)` → `2.0`
-"""
-_CODE = '''\
-"""{name}."""
-
-
-def {name}(a: int, b: int) -> int:
-    """Multiply."""
-    return a * b
-
-
-def share(a: int, b: int) -> float:
-    """Divide."""
-    return a / b
-'''
-_PYPROJECT = '[tool.ruff]\nline-length = 100\n\n[tool.spec2prod]\ntype_checker = "ty"\n'  # no such program: the runs are a second shorter
-_COMPONENT = '\n[tool.spec2prod.components.{name}]\npath = "{name}.py"\n'
+IDLE = "(a worker between two runs)"
 
 
 class Fleet:
@@ -55,15 +32,12 @@ class Fleet:
 
     def __init__(self, root: Path, url: str, direct: str, workers: int) -> None:
         """Lay the project out; nobody works yet."""
-        self.root, self._direct = root, direct
+        self.root, self.direct = root, direct
         self._environment = surroundings({"SPEC2PROD_DATABASE_URL": url})
         self.machines = [root / f"machine-{number}" for number in range(workers)]
         self.workers: dict[Path, subprocess.Popen[bytes]] = {}
         self._project = root / "project"
-        files = {"pyproject.toml": _PYPROJECT + "".join(_COMPONENT.format(name=name) for name in _NAMES)}
-        for name in _NAMES:
-            files |= {f"{name}.py": FAULT + _CODE.format(name=name), f"specs/{name}.md": _SPEC.format(name=name)}
-        for path, text in files.items():
+        for path, text in files_of_batch().items():
             (self._project / path).parent.mkdir(parents=True, exist_ok=True)
             (self._project / path).write_text(text, encoding="utf-8")
         self._git("init", "--quiet")
@@ -101,7 +75,7 @@ class Fleet:
     @contextmanager
     def opened(self) -> Iterator[Database]:
         """Look into the database, by a way of one's own."""
-        with closing(open_database(self._direct)) as database:
+        with closing(open_database(self.direct)) as database:
             yield database
 
     def jobs(self) -> tuple[Job, ...]:
@@ -163,7 +137,7 @@ def one_trial(number: int, place: Place, dice: random.Random, peace: Peace, work
     with fleet_in(place, workers) as fleet:
         begun = _begin(fleet)
         with place.troubled(trial, dice, peace.lasts_s):
-            _kill_as_it_goes(fleet, trial, dice, begun, peace.lasts_s / MOST_KILLS)
+            _kill_as_it_goes(fleet, trial, dice, begun, place.kills[1], peace)
         jobs = fleet.jobs()
         for job in jobs:
             _compare(fleet, job, peace, trial)
@@ -186,8 +160,9 @@ def _begin(fleet: Fleet) -> float:
     return time.monotonic()
 
 
-def _kill_as_it_goes(fleet: Fleet, trial: Trial, dice: random.Random, begun: float, pause_s: float) -> None:
+def _kill_as_it_goes(fleet: Fleet, trial: Trial, dice: random.Random, begun: float, most: int, peace: Peace) -> None:  # noqa: PLR0913, PLR0917 - one trial's
     """Kill until all is done; each next moment is drawn as soon as the last one is over."""
+    pause_s = peace.lasts_s / most
     due = time.monotonic() + dice.uniform(0.0, 2 * pause_s)
     while not _is_over(fleet.jobs()):
         _still(begun, fleet)
@@ -197,23 +172,36 @@ def _kill_as_it_goes(fleet: Fleet, trial: Trial, dice: random.Random, begun: flo
                 fleet.put_to_work(machine)
                 if not trial.outages:
                     trial.wrong.append(f"a worker ended by itself: {worker.returncode}")
-        if time.monotonic() >= due and len(trial.killed_at_s) < MOST_KILLS:
+        if time.monotonic() >= due and len(trial.killed_at_s) < most:
             _kill(fleet, trial, dice.choice(fleet.machines), begun)
             due = time.monotonic() + dice.uniform(0.0, 2 * pause_s)
 
 
 def _kill(fleet: Fleet, trial: Trial, machine: Path, begun: float) -> None:
-    """Kill a machine's worker and put another one there; not where a job would be given up for the workers that died of it."""
-    if any(job.deaths >= MOST_DEATHS - 1 for job in fleet.jobs() if not job.is_over):
-        return
+    """Kill a machine's worker and put another one there; not where its job would be given up for the workers that died of it."""
     worker = fleet.workers[machine]
+    where, spared = _at(fleet, worker.pid)
+    if spared:
+        return
     family = psutil.Process(worker.pid).children(recursive=True)
     worker.kill()
     worker.wait()
     trial.killed_at_s.append(round(time.monotonic() - begun, 3))
+    trial.killed_in.append((where, len(family)))
     _, left = psutil.wait_procs(family, timeout=ORPHANS_S)
     trial.wrong += [f"an orphan: process {each.pid}" for each in left]
     fleet.put_to_work(machine)
+
+
+def _at(fleet: Fleet, pid: int) -> tuple[str, bool]:
+    """Return how far a worker's run is, and whether it must be spared."""
+    watch = Watch(fleet.direct)
+    with closing(watch):
+        component, steps = watch.of_process(pid)
+    if not component:  # it idles, begins or ends: or the database is away
+        return IDLE, any(job.deaths >= MOST_DEATHS - 1 for job in fleet.jobs() if not job.is_over)
+    doomed = any(job.deaths >= MOST_DEATHS - 1 for job in fleet.jobs() if job.component == component and not job.is_over)
+    return (steps[-1] if steps else FIRST), doomed
 
 
 def _compare(fleet: Fleet, job: Job, peace: Peace, trial: Trial) -> None:
@@ -223,7 +211,7 @@ def _compare(fleet: Fleet, job: Job, peace: Peace, trial: Trial) -> None:
         trial.wrong.append(f"{job.component}: {job.conclusion}; no report ({error!r})")
         return
     trial.replayed += replayed
-    compare(peace.ends[job.component], end, trial, f"{job.component}: ")
+    trial.wrong += differences(peace.ends[job.component], end, f"{job.component}: ")
     if run_id != job.run_id:
         trial.wrong.append(f"{job.component}: it ended as another run than it began")
 
@@ -238,7 +226,7 @@ def _look_around(fleet: Fleet, trial: Trial) -> None:
 
 
 def _is_over(jobs: Sequence[Job]) -> bool:
-    return len(jobs) == len(_NAMES) and all(job.is_over for job in jobs)
+    return len(jobs) == len(BATCH) and all(job.is_over for job in jobs)
 
 
 def _still(begun: float, fleet: Fleet) -> None:

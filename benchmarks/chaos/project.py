@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +27,57 @@ EXAMPLES = """
 - `divide(6, 3)` → `2.0`
 - `divide(1, 0)` raises `ValueError`
 """
+SETTINGS = """
+[tool.spec2prod]
+type_checker = "mypy"
+
+[tool.spec2prod.rules.staging.vulnerabilities]
+asked = false  # it asks a public service, which is not there
+"""
+ENVIRONMENT = ".spec2prod/environments/staging"
+BATCH = ("area", "price", "speed", "weight")
+"""The components of a batch."""
+_BATCH_SPEC = """\
+# {name}
+
+## Requirements
+- Multiplies two numbers
+- Says how one goes into the other
+
+## Examples
+- `{name}.{name}(2, 3)` → `6`
+- `{name}.share(6, 3)` → `2.0`
+"""
+_BATCH_CODE = '''\
+"""{name}."""
+
+
+def {name}(a: int, b: int) -> int:
+    """Multiply."""
+    return a * b
+
+
+def share(a: int, b: int) -> float:
+    """Divide."""
+    return a / b
+'''
+_BATCH_SETTINGS = (
+    '[tool.ruff]\nline-length = 100\n\n[tool.spec2prod]\ntype_checker = "ty"\n'  # no such program: the runs are a second shorter
+)
+_BATCH_COMPONENT = '\n[tool.spec2prod.components.{name}]\npath = "{name}.py"\n'
 WRITERS = {"spec": ("--generator", "spec"), "agent": ("--enable-openhands",)}
 """Who writes the tests, and how that is asked for: the specification's examples, or the real agent server and a scripted model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
-    """How a run ended: its exit code, each gate's verdict, what became of the proposed tests, and the project's files."""
+    """How a run ended: its exit code, each gate's verdict, what became of the proposed tests, the project's files, what is released."""
 
     exit_code: int
     verdicts: Mapping[str, str]
     candidates: tuple[tuple[str, str], ...]
     files: Mapping[str, str]
+    released: tuple[str, ...] = ()
 
 
 class Project:
@@ -47,28 +86,29 @@ class Project:
     def __init__(self, root: Path, environment: Mapping[str, str], *, writer: str) -> None:
         """Lay it out. `environment` is added to ours; `writer` is one of `WRITERS`."""
         self.root = root
+        self._log = root.parent / "log"  # not in the project: what changes there asks the judge anew
         self._words = WRITERS[writer]
         self._environment = surroundings(environment)
         for path, more in ((SPEC, EXAMPLES if writer == "spec" else ""), (SOURCE, "")):
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_text((REPOSITORY / path).read_text(encoding="utf-8") + more, encoding="utf-8")
         (root / SOURCE).write_text(FAULT + (root / SOURCE).read_text(encoding="utf-8"), encoding="utf-8")
-        (root / "pyproject.toml").write_text((REPOSITORY / "tools/demo.toml").read_text(encoding="utf-8"), encoding="utf-8")
+        (root / "pyproject.toml").write_text((REPOSITORY / "tools/demo.toml").read_text(encoding="utf-8") + SETTINGS, encoding="utf-8")
 
     def start(self) -> subprocess.Popen[bytes]:
         """Begin a run, or go on with the one that was killed."""
-        words = ("run", "--spec", SPEC, "--component", COMPONENT, "--target", "development", "--async", *self._words)
-        with (self.root / ".spec2prod.log").open("ab") as log:
+        words = ("run", "--spec", SPEC, "--component", COMPONENT, "--target", "staging", "--async", *self._words)
+        with self._log.open("ab") as log:
             argv = [sys.executable, "-m", "spec2prod", *words]
             return subprocess.Popen(argv, cwd=self.root, env=self._environment, stdout=log, stderr=subprocess.STDOUT)
 
     def said(self) -> str:
         """Return what the runs said last."""
-        return (self.root / ".spec2prod.log").read_text(encoding="utf-8", errors="replace")[-2000:]
+        return self._log.read_text(encoding="utf-8", errors="replace")[-2000:]
 
     def end(self, exit_code: int) -> End:
         """Tell how the last run ended."""
-        return end_of(self.report(), exit_code, self.files())
+        return replace(end_of(self.report(), exit_code, self.files()), released=self.released())
 
     def report(self) -> dict[str, Any]:
         """Return the last run's report.
@@ -91,15 +131,30 @@ class Project:
         kept = {name: path for path, name in relative if not name.startswith(passing) and "__pycache__" not in name}
         return {name: path.read_text(encoding="utf-8", errors="replace") for name, path in sorted(kept.items())}
 
+    def released(self) -> tuple[str, ...]:
+        """Return what the environment serves and keeps: the current release, the wheels by their digests, and each entry of its history."""
+        place = self.root / ENVIRONMENT
+        current = [f"current: {each.readlink().name}" for each in (place / "current").glob("*")]
+        kept = [f"release: {each.name}" for each in sorted((place / "releases").glob("*"))]
+        told = [json.loads(line) for each in (place / "history").glob("*.jsonl") for line in each.read_text(encoding="utf-8").splitlines()]
+        return (*current, *kept, *(f"{each['kind']}: {each['digest']} {each['verdict']}" for each in told))
+
     def half_written(self) -> list[str]:
-        """Return what looks like a file that was not finished: temporary ones in the project, a report that is no JSON."""
-        found = [path.relative_to(self.root).as_posix() for path in self.root.rglob("*.tmp") if ".spec2prod" not in path.parts]
+        """Return what is there and not whole: a report that is no JSON."""
         report = self.root / REPORT
         try:
             json.loads(report.read_text(encoding="utf-8") if report.exists() else "{}")
         except ValueError:
-            found.append(REPORT)
-        return found
+            return [REPORT]
+        return []
+
+
+def files_of_batch() -> dict[str, str]:
+    """Return a project of several small components, path by path."""
+    files = {"pyproject.toml": _BATCH_SETTINGS + "".join(_BATCH_COMPONENT.format(name=name) for name in BATCH)}
+    for name in BATCH:
+        files |= {f"{name}.py": FAULT + _BATCH_CODE.format(name=name), f"specs/{name}.md": _BATCH_SPEC.format(name=name)}
+    return files
 
 
 def surroundings(environment: Mapping[str, str]) -> dict[str, str]:

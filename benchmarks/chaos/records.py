@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -68,12 +68,29 @@ def kills_of(lines: Sequence[Mapping[str, Any]]) -> int:
 
 
 def summary(lines: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a table of all series, added up by what they were about, as markdown."""
+    """Return a table of all series, added up by what they were about, and one of the kills by how far the run was, as markdown."""
     by_name: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for line in lines:
         by_name[str(line["series"])].append(line)
+    names = sorted(by_name)
     head = "| series | kills | outages | trials, of them with the agent | steps replayed | calls of the model again | differing |"
-    return [head, "|---|---|---|---|---|---|---|", *(_row(name, each) for name, each in sorted(by_name.items()))]
+    where = "| last step recorded at the kill | " + " | ".join(names) + " | all | of them with processes at work |"
+    marks = "|---|" + "---|" * (len(names) + 2)
+    return [head, "|---|---|---|---|---|---|---|", *(_row(name, by_name[name]) for name in names), "", where, marks, *_phases(by_name)]
+
+
+def _phases(by_name: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+    """Return how many kills fell where."""
+    counts = {name: Counter(where for line in by_name[name] for where, _ in _places(line)) for name in sorted(by_name)}
+    at_work = Counter(where for lines in by_name.values() for line in lines for where, tools in _places(line) if tools)
+    everywhere = sorted({where for each in counts.values() for where in each})
+    rows = [(where, [each[where] for each in counts.values()]) for where in everywhere]
+    return [f"| {where} | {' | '.join(map(str, each))} | {sum(each)} | {at_work[where]} |" for where, each in rows]
+
+
+def _places(line: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Return for each kill how far the run was; the first trials did not tell."""
+    return list(line.get("killed_in", [("(not told)", 0)] * len(line["killed_at_s"])))
 
 
 def _row(name: str, lines: Sequence[Mapping[str, Any]]) -> str:
@@ -84,5 +101,10 @@ def _row(name: str, lines: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _commit() -> str:
-    words = ("git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude", "*")
-    return subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=False).stdout.strip()
+    """Return the commit of the package that is tried; `-dirty` where the package (not this benchmark) differs from it."""
+    changed = _git("status", "--porcelain", "--", "src")
+    return _git("rev-parse", "--short=12", "HEAD") + ("-dirty" if changed else "")
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["/usr/bin/env", "git", *words], cwd=REPOSITORY, capture_output=True, text=True, check=False).stdout.strip()

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import random
-import subprocess
+import re
+import shutil
+import tempfile
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.chaos.attempt import Watched, watched_until
+from benchmarks.chaos.course import Course
 from benchmarks.chaos.outages import Server
-from benchmarks.chaos.project import End, Project, working_in
+from benchmarks.chaos.project import End, Project
+from benchmarks.chaos.remains import differences, left_by
+from benchmarks.chaos.watch import NOTHING, Sight, Watch
 from spec2prod.adapters.store.database import open_database
-from spec2prod.adapters.store.runs import Runs, State
+from spec2prod.adapters.store.runs import State
 from spec2prod.testing import ScriptedModel
 
-ORPHANS_S = 10.0  # what dies with a killed run dies within this time
-LONGEST_S = 300.0
-MOST_KILLS = 8
-_AGAIN = 0.8  # how likely a run that goes on is killed as well
+MOST_KILLS = 16  # of one run, and two thirds of it at least; where it comes to its end before, there are fewer
+STARTING, FIRST, AFTER = "(starting)", "(before the first step)", "(after its end was noted)"
+_CLEARED = 0.4  # how likely the cache is cleared before every attempt of a run
+_LOOKS = 0.5  # how likely the database is opened between two attempts: else the next attempt finds it just as the dead one left it
 _OUTAGE = 0.5  # how likely an attempt meets an outage, where there are any
 _LONGEST_OUTAGE_S = 6.0
 _COULD_NOT_ASK = 4
+_NOT_THERE = re.compile(r"Not promoted to \w+: \S+: the database \S+ cannot be used")  # a server that was away when the run began
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,6 +38,8 @@ class Trial:
     """One story. `killed_at_s` are seconds after each start; `outages` what befell the database, when and for how long.
 
     `extra_calls` of the model are above the undisturbed run's; `refused` counts attempts that found no database and did not begin.
+    `killed_in` tells for each kill the last step that was recorded then (or how far the run was), and how many processes it had at work.
+    `cleared`: without the cache of answers.
     """
 
     number: int
@@ -43,6 +51,8 @@ class Trial:
     replayed: int = 0
     extra_calls: int = 0
     wrong: list[str] = field(default_factory=list)
+    killed_in: list[tuple[str, int]] = field(default_factory=list)
+    cleared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,16 +62,18 @@ class Peace:
     ends: Mapping[str, End]
     lasts_s: float
     calls: int = 0
+    course: Course = field(default_factory=lambda: Course(0, 0.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where trials happen: a folder, the database server (None: SQLite), what befalls it, and the model (None: no agent)."""
+    """Where trials happen: a folder, the database server (None: SQLite), what befalls it, the model (or None), kills a run from and to."""
 
     folder: Path
     server: Server | None = None
     outages: tuple[str, ...] = ()
     model: ScriptedModel | None = None
+    kills: tuple[int, int] = (MOST_KILLS * 2 // 3, MOST_KILLS)
 
     def new(self) -> tuple[Path, str, str]:
         """Return a new folder, the URL of a new database for what is disturbed, and for who looks on."""
@@ -115,95 +127,102 @@ def _befall(server: Server, trial: Trial, over: threading.Event, kind: str, afte
 
 
 def undisturbed(place: Place, writer: str) -> Peace:
-    """Run once in peace."""
-    project, _ = place.project(writer)
-    before, begun = place.calls, time.monotonic()
-    code = project.start().wait(LONGEST_S)
-    return Peace(ends={"": project.end(code)}, lasts_s=time.monotonic() - begun, calls=place.calls - before)
+    """Run once in peace.
+
+    Raises:
+        RuntimeError: where it is not promoted, or its agent did not ask the model: then there is nothing to compare with.
+    """
+    project, url = place.project(writer)
+    before = place.calls
+    watched = watched_until(project.start(), Watch(url), None, 0)
+    calls = place.calls - before
+    if watched.exit_code or (writer == "agent" and not calls):
+        message = f"undisturbed it ended with {watched.exit_code} after {calls} calls of the model: {project.said()}"
+        raise RuntimeError(message)
+    course = Course.of(watched.seen, watched.lasts_s)
+    ends = {"": project.end(watched.exit_code)}
+    shutil.rmtree(project.root.parent)
+    return Peace(ends=ends, lasts_s=watched.lasts_s, calls=calls, course=course)
 
 
 def one_trial(number: int, place: Place, dice: random.Random, peace: Peace, writer: str) -> Trial:
-    """Kill a run, and its successors as the dice will; then let one end, and compare."""
+    """Kill a run and its successors at places spread over the whole course; then let one end, and compare."""
     trial, (project, url), before = Trial(number=number, writer=writer), place.project(writer), place.calls
+    course = peace.course
+    places = course.places(dice, dice.randint(*place.kills))
+    trial.cleared = dice.random() < _CLEARED
+    watch, sight = Watch(url), NOTHING
     while True:
-        dies = not trial.killed_at_s or (len(trial.killed_at_s) < MOST_KILLS and dice.random() < _AGAIN)
-        moment = dice.uniform(0.0, peace.lasts_s * 1.05) if dies else LONGEST_S
-        with place.troubled(trial, dice, peace.lasts_s):
-            process = project.start()
+        done = len(sight.steps)
+        moment = course.moment(dice, places[len(trial.killed_at_s)], done) if len(trial.killed_at_s) < len(places) else None
+        with place.troubled(trial, dice, course.from_to_s(done, moment) if moment else peace.lasts_s / 2):
             trial.attempts += 1
-            if was_killed(process, moment):
-                trial.killed_at_s.append(round(moment, 3))
-        look_around(project, url, trial)
-        if (code := _ended(process, project, url, trial)) is not None:
+            watched = watched_until(project.start(), watch, moment, sight.attempt)
+        course.learn(watched.seen)
+        sight = _note(trial, watched, watch, sight.attempt)
+        trial.wrong += left_by(project, url if sight.state and dice.random() < _LOOKS else "")
+        if (code := _ended(watched, sight, project, trial)) is not None:
             break
+        if trial.cleared and sight.state:
+            _clear(project, url)
+    trial.wrong += left_by(project, url)
     try:
-        compare(peace.ends[""], project.end(code), trial)
+        trial.wrong += differences(peace.ends[""], project.end(code))
         trial.replayed = project.report()["run"]["steps_replayed"]
     except (RuntimeError, KeyError, TypeError) as error:
         trial.wrong.append(f"{error!r}; it said: {project.said()}")
     trial.extra_calls = place.calls - before - peace.calls
     if trial.extra_calls > len(trial.killed_at_s):
         trial.wrong.append(f"{trial.extra_calls} calls of the model too many after {len(trial.killed_at_s)} kills")
+    (shutil.rmtree if not trial.wrong else _keep)(project.root.parent)
     return trial
 
 
-def was_killed(process: subprocess.Popen[bytes], after_s: float) -> bool:
-    """Kill a run after a time; False where it had ended by itself."""
-    try:
-        process.wait(after_s)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        return True
-    except BaseException:  # the series is stopped: nothing of it works on
-        process.kill()
-        raise
-    return False
+def _note(trial: Trial, watched: Watched, watch: Watch, noted: int) -> Sight:
+    """Note a kill and how far the run was; return what its database says now, when nothing works any more.
+
+    Raises:
+        RuntimeError: where the database says nothing, although it is not away.
+    """
+    sight = watch.look()
+    watch.close()
+    if sight is None:
+        message = "the database does not answer, although nothing befalls it"
+        raise RuntimeError(message)
+    if watched.is_killed:
+        trial.killed_at_s.append(round(watched.lasts_s, 3))
+        trial.killed_in.append((_phase(sight, noted), watched.tools))
+    return sight
 
 
-def _ended(process: subprocess.Popen[bytes], project: Project, url: str, trial: Trial) -> int | None:
+def _phase(sight: Sight, noted: int) -> str:
+    """Return how far a run was when it was killed."""
+    if sight.attempt == noted:
+        return STARTING
+    if sight.state == State.FINISHED:
+        return AFTER
+    return sight.steps[-1] if sight.steps else FIRST
+
+
+def _ended(watched: Watched, sight: Sight, project: Project, trial: Trial) -> int | None:
     """Return the exit code of a run that came to its end, also where it was killed after that; None where it is to be gone on with."""
-    with closing(open_database(url)) as database:
-        runs = Runs(database).all(limit=1)
-    if runs and runs[0].state is State.FINISHED:
-        return runs[0].exit_code
-    if process.returncode == _COULD_NOT_ASK and trial.outages and "the database cannot be used" in project.said():
+    if sight.state == State.FINISHED:
+        return sight.exit_code if watched.is_killed else watched.exit_code
+    if watched.exit_code == _COULD_NOT_ASK and trial.outages and _NOT_THERE.search(project.said()):
         trial.refused += 1
         return None
-    return process.returncode if process.returncode >= 0 else None
+    return None if watched.is_killed else watched.exit_code
 
 
-def look_around(project: Project, url: str, trial: Trial) -> None:
-    """Note what a dead run has left: processes, locks, half files."""
-    trial.wrong += [f"an orphan: {each[:200]}" for each in orphans_in(project.root)]
-    trial.wrong += [f"a half file: {each}" for each in project.half_written()]
-    trial.wrong += locks_in(url)
-
-
-def orphans_in(folder: Path) -> list[str]:
-    """Return what still works in a folder after a time in which it should have ended."""
-    deadline = time.monotonic() + ORPHANS_S
-    while (found := working_in(folder)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return found
-
-
-def locks_in(url: str) -> list[str]:
-    """Return the runs whose lock is held, although nobody works on them any more."""
-    deadline = time.monotonic() + ORPHANS_S  # a server notices a dead client when it next hears of it
+def _clear(project: Project, url: str) -> None:
+    """Have nothing answered but by the run's own record: neither from the cache of answers, nor by known digests."""
     with closing(open_database(url)) as database:
-        while (held := [run for run in Runs(database).all() if database.is_held(run.lock_name)]) and time.monotonic() < deadline:
-            time.sleep(0.05)
-    return [f"a lock is held: {run.lock_name}" for run in held]
+        for table in ("answers", "contents"):
+            database.rows(f"DELETE FROM {table}")  # noqa: S608 - ours
+    (project.root / ".spec2prod/digests.json").unlink(missing_ok=True)
 
 
-def compare(wanted: End, found: End, trial: Trial, who: str = "") -> None:
-    """Note what is not as it was undisturbed."""
-    for name, left, right in (
-        ("exit code", wanted.exit_code, found.exit_code),
-        ("verdicts", wanted.verdicts, found.verdicts),
-        ("candidates", wanted.candidates, found.candidates),
-        ("files", wanted.files, found.files),
-    ):
-        if left != right:
-            trial.wrong.append(f"{who}other {name}: {right} instead of {left}"[:2000])
+def _keep(root: Path) -> None:
+    """Keep a project that came to another end, to be looked at."""
+    kept = Path(tempfile.gettempdir()) / "s2p-chaos-kept" / root.name
+    shutil.copytree(root, kept, symlinks=True, ignore_dangling_symlinks=True)

@@ -244,7 +244,7 @@ def test_a_crash_at_any_step_comes_to_the_same_run(database: Database, mode: Mod
         assert len(run.replayed) >= sum(not each.startswith("write") for each in before[: at - 1]) - _at_once(mode)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=settings().max_examples // 4)  # each is a whole run, crashed and gone on with
 @given(crashes=st.lists(st.tuples(st.integers(1, 18), st.booleans()), max_size=4), mode=st.sampled_from(Mode))
 def test_any_number_of_crashes_comes_to_the_same_run_and_pays_the_agent_once(crashes: list[tuple[int, bool]], mode: Mode) -> None:
     with tempfile.TemporaryDirectory() as folder, closing(open_database(Path(folder) / "x.sqlite")) as database:

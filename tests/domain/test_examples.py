@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given as having
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from spec2prod.adapters.markdown import parse_spec
@@ -150,13 +149,11 @@ LITERALS = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @having(LITERALS)
 def test_a_literal_that_was_written_is_the_same_literal(value: object) -> None:
     assert ast.literal_eval(written(value)) == value
 
 
-@settings(max_examples=100, deadline=None)
 @having(st.text(alphabet=st.sampled_from("`f(x)=>-|1 '\"[]raises ValueError is Given When Then\n\\*") | st.characters(), max_size=80))
 def test_any_text_gives_examples_or_doubts_and_what_it_gives_is_python(text: str) -> None:
     spec = parse_spec(f"## Requirements\n- x\n\n## Examples\n- `gross(1) == 1` {text}\n", "s.md")

@@ -7,7 +7,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spec2prod.domain.schedule import (
@@ -120,13 +120,11 @@ def _fits(one: Task, start: float, placed: list[tuple[float, float, Task]], grap
     )
 
 
-@settings(max_examples=120)
 @given(graphs(most=5, rates=False))
 def test_the_bound_is_a_bound(graph: Graph) -> None:
     assert lower_bound_ms(graph) <= optimum_ms(graph) + 1e-9
 
 
-@settings(max_examples=80)
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.integers(1, 3))
 def test_the_bound_of_equals_on_slots_is_a_bound(durations: list[int], slots: int) -> None:
     graph = on(slots, *(task(f"t{number}", ms) for number, ms in enumerate(durations)))
@@ -138,7 +136,6 @@ def test_the_bound_of_equals_on_slots_is_a_bound(durations: list[int], slots: in
     assert plan_order(graph).makespan_ms >= bins
 
 
-@settings(max_examples=60)
 @given(graphs(), policies)
 def test_needs_and_capacities_are_kept_and_no_order_beats_the_bound(graph: Graph, policy: str) -> None:
     schedule = simulate(graph, policy_of(policy, graph))
@@ -146,7 +143,6 @@ def test_needs_and_capacities_are_kept_and_no_order_beats_the_bound(graph: Graph
     assert schedule.makespan_ms >= lower_bound_ms(graph) - 1e-6
 
 
-@settings(max_examples=40)
 @given(graphs(most=12))
 def test_a_plan_is_never_worse_than_the_rule_and_gives_what_it_says(graph: Graph) -> None:
     planned = plan_order(graph, ageing_ms=math.inf)
@@ -155,7 +151,6 @@ def test_a_plan_is_never_worse_than_the_rule_and_gives_what_it_says(graph: Graph
     assert planned == plan_order(graph, ageing_ms=math.inf)
 
 
-@settings(max_examples=60)
 @given(graphs(most=14, rates=False, plain=True))
 def test_the_quick_pass_does_what_the_full_one_does(graph: Graph) -> None:
     run = Simulation(graph)
@@ -164,7 +159,6 @@ def test_the_quick_pass_does_what_the_full_one_does(graph: Graph) -> None:
     assert run.go_by([urgency[name] for name in run.names]) == run.go(Policy(urgency_ms=urgency, ageing_ms=math.inf))
 
 
-@settings(max_examples=60)
 @given(graphs(), policies)
 def test_idle_and_busy_slots_are_all_there_is(graph: Graph, policy: str) -> None:
     schedule = simulate(graph, policy_of(policy, graph))
@@ -176,7 +170,6 @@ def test_idle_and_busy_slots_are_all_there_is(graph: Graph, policy: str) -> None
             assert used + idle == pytest.approx(resource.count * schedule.makespan_ms)
 
 
-@settings(max_examples=60)
 @given(graphs())
 def test_the_critical_path_is_a_chain_as_long_as_the_longest_path(graph: Graph) -> None:
     named = {each.name: each for each in graph.tasks}
@@ -185,7 +178,6 @@ def test_the_critical_path_is_a_chain_as_long_as_the_longest_path(graph: Graph) 
     assert all(one in named[other].needs for one, other in itertools.pairwise(path))
 
 
-@settings(max_examples=60)
 @given(graphs())
 def test_no_path_through_a_task_is_longer_than_the_critical_one(graph: Graph) -> None:
     earliest, remaining = earliest_ms(graph), remaining_ms(graph)

@@ -188,6 +188,12 @@ def test_imports_are_named_whole_and_by_their_module() -> None:
         ("assert f(1) is not None", False, False),
         ("assert isinstance(f(1), str)", False, False),
         ("self.assertIsNotNone(f(1))", False, False),
+        ("assert len(f(1)) > 0", False, False),
+        ("assert 1 <= len(f(1))", False, False),
+        ("assert f(1) != ''", False, False),
+        ("assert len(f(1)) > 1", False, True),
+        ("assert f(1) > 0", False, True),
+        ("assert f(1) != 'a'", False, True),
     ],
 )
 def test_what_an_assertion_compares_is_told(check: str, states: bool, compares: bool) -> None:  # noqa: FBT001 - a case

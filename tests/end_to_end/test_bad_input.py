@@ -119,6 +119,7 @@ def test_debug_shows_the_traceback_and_nothing_else_does(tmp_path: Path) -> None
 # --- what a component can hold ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_odd_files_and_a_poor_terminal_change_no_verdict(tmp_path: Path) -> None:
     project = layouts.flat_package(tmp_path / "project")
     inside = project.root / "sums"
@@ -207,6 +208,7 @@ def test_a_test_that_ends_the_run_itself_leaves_a_report_that_promotes_nothing(t
     assert (ended.report["success"], ended.report["run"]["interrupted"]) == (False, True)
 
 
+@pytest.mark.slow
 def test_an_environment_without_pytest_and_pip_is_told_with_a_way_that_works_without_pip(tmp_path: Path) -> None:
     project = layouts.flat_package(tmp_path / "project")
     layouts.own_environment(project, sees_ours=False)
@@ -283,6 +285,7 @@ def test_a_full_disk_loses_the_report_but_not_the_verdict(small_disk: Path) -> N
     assert not list(project.root.rglob("*.tmp"))
 
 
+@pytest.mark.slow
 def test_files_that_may_not_grow_leave_nothing_half(tmp_path: Path) -> None:
     project = layouts.flat_module(tmp_path / "project")
     command = ["sh", "-c", 'ulimit -f 8; exec "$@"', "sh", *project.command("sums")]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spec2prod.config import published
@@ -101,7 +101,6 @@ path = "a"
 """
 
 
-@settings(max_examples=100, deadline=None)
 @given(text=spoiled_text(GOOD))
 def test_any_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     root = tmp_path_factory.mktemp("settings")
@@ -110,7 +109,6 @@ def test_any_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, t
     assert error is None or ("pyproject.toml" in str(error) and error.next_step)
 
 
-@settings(max_examples=150, deadline=None)
 @given(overrides=st.dictionaries(st.one_of(st.text(max_size=20), st.sampled_from(sorted(SETTINGS))), ANY_JSON, max_size=3))
 def test_any_configuration_of_a_caller_is_taken_or_refused(tmp_path_factory: pytest.TempPathFactory, overrides: dict[str, object]) -> None:
     error = refusal(tmp_path_factory.getbasetemp(), overrides)

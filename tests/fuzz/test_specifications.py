@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spec2prod.adapters.markdown import parse_spec, read_spec
@@ -69,7 +69,6 @@ def attempt[T](call: Callable[[], T]) -> T | SpecificationError:
         return error
 
 
-@settings(max_examples=150, deadline=None)
 @given(text=st.one_of(st.text(max_size=200), spoiled_text(GOOD), st.lists(PIECES, max_size=40).map("".join)))
 def test_any_text_is_read_or_refused_with_an_address(text: str) -> None:
     told = attempt(lambda: parse_spec(text, "spec.md"))
@@ -84,7 +83,6 @@ def test_any_text_is_read_or_refused_with_an_address(text: str) -> None:
     assert len({promise.id for promise in promises}) == len(promises)
 
 
-@settings(max_examples=80, deadline=None)
 @given(content=st.one_of(st.binary(max_size=200), spoiled_text(GOOD).map(lambda text: text.encode(errors="surrogatepass"))))
 def test_any_file_is_read_or_refused_with_its_name_and_the_next_step(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     root = tmp_path_factory.mktemp("spec")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spec2prod.application.ports import Gate
@@ -85,7 +85,6 @@ GOOD: Mapping[str, tuple[str, str, str]] = {
     **dict.fromkeys(("security", "documentation", "complexity", "vulnerabilities"), ("", "", json.dumps(STATIC))),
 }
 EXITS = {"tests": 0, "security": 0, "documentation": 0, "complexity": 0, "vulnerabilities": 0}
-FAST = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def ended(gate: Gate, exit_code: int | None, stdout: str, stderr: str, answer: str | None) -> Completed:
@@ -107,7 +106,6 @@ def test_the_good_answer_is_measured(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", GATES)
-@FAST
 @given(data=st.data())
 def test_a_reader_answers_for_its_own_gates_whatever_it_reads(name: str, data: st.DataObject) -> None:
     gate, good = GATES[name], GOOD[name]
@@ -165,7 +163,6 @@ FORMATS: Mapping[formats.Format, str] = {"junit": JUNIT, "sarif": json.dumps(SAR
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-@FAST
 @given(data=st.data())
 def test_the_formats_of_a_projects_own_gates_are_read_or_refused(kind: formats.Format, data: st.DataObject) -> None:
     text = data.draw(spoiled(FORMATS[kind]))

@@ -66,6 +66,7 @@ def test_every_spelling_is_collected_per_test_and_none_is_unknown_to_pytest(proj
     assert answer(project) == EXPECTED
 
 
+@pytest.mark.slow
 def test_markers_survive_xdist_and_become_junit_properties(project: Path) -> None:
     report = project / "junit.xml"
     plugin = ["-p", "spec2prod_requirements", "-n", "2", f"--junitxml={report}", "-o", "junit_family=xunit1"]

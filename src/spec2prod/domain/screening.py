@@ -140,10 +140,30 @@ def _compares(check: ast.AST) -> bool:
 
 
 def _asks_for_presence(node: ast.Compare) -> bool:
-    """Whether a comparison is `… is None` or `… is not None`."""
-    return isinstance(node.ops[0], ast.Is | ast.IsNot) and any(
-        isinstance(each, ast.Constant) and each.value is None for each in node.comparators
-    )
+    """Whether a comparison is true of anything that is there: `… is not None`, `len(…) > 0`, `… != ""`, and their like."""
+    match node:
+        case ast.Compare(ops=[ast.Is() | ast.IsNot(), *_]):
+            return any(isinstance(each, ast.Constant) and each.value is None for each in node.comparators)
+        case (
+            ast.Compare(left=ast.Call(func=measure), ops=[ast.Gt() | ast.NotEq()], comparators=[ast.Constant(value=0)])
+            | ast.Compare(left=ast.Call(func=measure), ops=[ast.GtE()], comparators=[ast.Constant(value=1)])
+            | ast.Compare(left=ast.Constant(value=0), ops=[ast.Lt() | ast.NotEq()], comparators=[ast.Call(func=measure)])
+            | ast.Compare(left=ast.Constant(value=1), ops=[ast.LtE()], comparators=[ast.Call(func=measure)])
+        ):
+            return last_name(measure) == "len"
+        case ast.Compare(ops=[ast.NotEq()], comparators=[other]):
+            return _is_empty(node.left) or _is_empty(other)
+        case _:
+            return False
+
+
+def _is_empty(node: ast.expr) -> bool:
+    """Whether it is written as an empty text, list, tuple or dictionary."""
+    match node:
+        case ast.Constant(value="" | b"") | ast.List(elts=[]) | ast.Tuple(elts=[]) | ast.Dict(keys=[]):
+            return True
+        case _:
+            return False
 
 
 def _decorators_and_calls(test: Function, left_out: Collection[int]) -> Iterator[ast.expr]:

@@ -119,3 +119,29 @@ def test_where_somebody_has_a_hook_the_protocol_is_run(ask: Ask) -> None:
     assert told.tests["test_hooked"]["outcome"] == "passed"
     assert told.outcomes("`2` becomes `3`", "test_hooked") == {"assertion"}
     assert not [each for each in told.events if each["event"] in {"trouble", "unjudged"}]
+
+
+LIMIT = "LIMIT = 3\n\n\ndef low(x):\n    return x < LIMIT\n"
+LEAVES = """\
+import time
+import unit
+
+
+def test_leaves():
+    unit.LIMIT = 3
+
+
+def test_leaves_more():
+    unit.LIMIT = 99
+
+
+def test_low():
+    time.sleep(0.1)  # the quick ones come first
+    assert unit.low(2) and not unit.low(3)
+"""
+
+
+def test_what_leaves_the_component_changed_has_a_process_of_its_own_on_a_mutant(ask: Ask) -> None:
+    told = ask({"unit.py": LIMIT, "test_unit.py": LEAVES}, ["unit.py"], mutate="matrix")
+    assert "component_state" in told.kinds("test_leaves_more")
+    assert {told.outcomes(words, "test_low").pop() for words in ("`3` becomes `4`", "`3` becomes `2`")} == {"assertion"}

@@ -97,3 +97,11 @@ def test_tests_that_are_planted_to_notice_nothing_are_no_reason_to_try_them(ask:
     told = judged(ask, planted=["test_shelf.py"])
     assert {each["operator"] for each in told.mutants.values()}.isdisjoint({"declaration"})
     assert set(told.tests) >= {"test_names", "test_closed"}
+
+
+def test_for_want_of_time_they_are_told_as_not_tried(ask: Ask) -> None:
+    told = judged(ask, limits={"mutants_until_s": 0.0})
+    untried = {each["mutant"] for each in told.events if each["event"] == "unjudged" and "time" in each["reason"]}
+    declared = {name for name, each in told.mutants.items() if each["operator"] == "declaration"}
+    assert len(declared) == 6
+    assert declared <= untried

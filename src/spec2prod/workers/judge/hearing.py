@@ -7,6 +7,12 @@ from typing import Any
 from .loop import Judge
 from .work import Job, function_of
 
+# What a test leaves changed for whoever comes after it in the same process: it may even undo a change of the code.
+LEFT_CHANGED = {
+    *("component_state", "component_changed", "code_replaced", "environment", "cwd", "sys.path", "sys.modules", "signals", "threads"),
+    "pytest_changed",
+}
+
 
 class Hearing(Judge):
     """The judge that knows what became of its jobs. Subclasses plan them."""
@@ -121,6 +127,8 @@ class Hearing(Judge):
     def _take_test(self, job: Job, test: str, answer: dict[str, Any]) -> None:
         if answer["evidence"]:
             self._seen.add(test)
+        if any(piece["kind"] in LEFT_CHANGED for piece in answer["evidence"]):
+            self._isolated.add(test)
         evidence = [*answer["evidence"], *({"kind": "leaked_process", "detail": name} for name in job.left)]
         if job.receiver is not None and job.receiver.forged:
             evidence.append({"kind": "forged", "detail": f"{job.receiver.forged} message(s) without the test's nonce"})

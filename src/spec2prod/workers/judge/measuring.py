@@ -38,9 +38,9 @@ class Measurement(Hearing):
         self._tell, self.tell = self.tell, self._told
 
     def _told(self, message: dict[str, Any]) -> None:
-        """Tell what was found; of a changed declaration nothing, unless an assertion notices it."""
+        """Tell what was found; of a changed declaration nothing, unless an assertion notices it, or it was not tried for want of time."""
         mutant = self._declared.get(message.get("mutant", ""))
-        if mutant is None or message.get("outcome") == "assertion":
+        if mutant is None or message.get("outcome") == "assertion" or message.get("reason") == OUT_OF_TIME:
             if mutant is not None and mutant.id not in self._announced:
                 self._announced.add(mutant.id)
                 self._tell({"event": "mutant", **mutant.told()})
