@@ -111,11 +111,12 @@ time.sleep(600)
 )
 
 
-def test_a_cancelled_call_leaves_no_process_behind(tmp_path: Path) -> None:
+def test_a_cancelled_call_leaves_no_process_behind_and_tells_what_it_cost(tmp_path: Path) -> None:
     told = tmp_path / "told"
+    host = ProcessHost(grace_s=0.1)
 
     async def cancelled() -> None:
-        task = asyncio.create_task(ProcessHost(grace_s=0.1).run(python(ANNOUNCED, tmp_path)))
+        task = asyncio.create_task(host.run(python(ANNOUNCED, tmp_path)))
         while not told.exists() and not task.done():  # noqa: ASYNC110 - another process tells
             await asyncio.sleep(0.02)
         task.cancel()
@@ -127,6 +128,8 @@ def test_a_cancelled_call_leaves_no_process_behind(tmp_path: Path) -> None:
     pids = [int(pid) for pid in told.read_text().split()]
     assert len(pids) == 3
     assert all(is_gone(pid) for pid in pids)
+    (process,) = host.processes
+    assert (process.exit_code in {-15, -9}, process.cpu_ms > 0, process.wall_ms > 0, process.timed_out) == (True, True, True, False)
 
 
 def test_the_environment_is_small_and_stdin_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

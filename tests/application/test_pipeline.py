@@ -301,6 +301,41 @@ async def test_an_auto_fix_is_shown_and_only_what_it_touched_is_asked_again() ->
 
 
 @pytest.mark.asyncio
+async def test_a_tool_that_looks_at_files_which_the_linter_mends_is_stopped_and_asked_about_the_mended_ones() -> None:
+    tree = FakeTree({MODULE: "import os\n" + SOURCE, "tests/test_new.py": PROPOSED})
+    stopped: list[str] = []
+
+    class Slow(FakeHost):
+        async def run(self, command: Command) -> Completed:
+            if command.tool == "type_checking" and "import os" in tree.files[MODULE]:
+                self.started.append(command)
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    stopped.append(command.tool)
+            return await super().run(command)
+
+    def fix(command: Command, where: FakeTree) -> Completed:
+        where.files[MODULE] = SOURCE
+        return Completed(command=command, exit_code=0)
+
+    def lint_answers(component: Component) -> tuple[Answer, ...]:
+        del component
+        bad = [MODULE] if "import os" in tree.files[MODULE] else []
+        return (measured("linting", bad, issues=len(bad)),)
+
+    lint = FakeLinter(name="linting", answers=lint_answers)
+    types = FakeGate(name="type_checking", answers=lambda _: (measured("type_checking", [], errors=0),), reads_tests=False)
+    host = Slow(tree, {"fix": fix})
+    ports = ports_on(tree, types, suite=suite_gate(), linter=lint, host=host)
+    run = await run_plan(a_plan(tests=("tests/test_new.py",)), ports)
+    assert stopped == ["type_checking"], "it would never have ended, and nobody needs its answer"
+    assert [command.tool for command in host.started].count("type_checking") == 2
+    assert "type_checking" in {each.gate for each in result_of(run, Stage.REFACTORING).gates if each.verdict is Verdict.PASSED}
+    assert run.success
+
+
+@pytest.mark.asyncio
 async def test_deployments_are_never_called_success() -> None:
     tree = FakeTree({MODULE: SOURCE, "tests/test_new.py": PROPOSED})
     run = await run_plan(

@@ -144,6 +144,14 @@ def test_a_grounded_assertion_that_fails_is_a_suspected_defect_and_an_ungrounded
     assert only(crashed, Beforehand(requirements=tied)).verdict is JudgedVerdict.REJECTED
 
 
+def test_who_fails_and_states_the_opposite_of_an_example_is_for_a_person_and_suspects_no_code() -> None:
+    failing = measured(case(outcome="failed", how="assertion", message="E   assert 3 == 4"))
+    contrary = "it states the opposite of the specification's example at specs/calc.md:4: `add(1, 2) == 3`"
+    tied = {"test_x.py::test_a": frozenset({"REQ-1"})}
+    judgement = only(failing, Beforehand(requirements=tied, opposite={"test_x.py::test_a": contrary}))
+    assert (judgement.verdict, judgement.filter, judgement.sentence) == (JudgedVerdict.REVIEW, Filter.GROUNDING, contrary)
+
+
 @pytest.mark.parametrize("kind", sorted(OBJECTIONS))
 def test_each_objectionable_evidence_rejects_and_says_so(kind: str) -> None:
     judgement = only(measured(case(evidence=(Evidence(kind=kind, detail="seen"),)), kills={"m72": {"test_a": Kill.ASSERTION}}))

@@ -52,6 +52,7 @@ def test_the_opposite_of_an_example_is_told_with_its_address(test: str, where: s
         ("@pytest.mark.parametrize('n, told', [(1, 'I'), (40, 'XL')])\ndef test_it(n, told):\n    assert to_roman(n) == told\n", True),
         ("def test_it():\n    assert to_roman(41) == 'XLI'\n", False),
         ("def test_it():\n    assert to_roman(*words) == 'XXXX'\n", False),
+        ("def test_it():\n    assert Writer('old').to_roman(40) == 'XXXX'\n", False),
         ("def test_it():\n    assert to_roman(40) != 'XXXX'\n", False),
         ("def test_it(:\n", False),
     ],

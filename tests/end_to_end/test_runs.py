@@ -218,6 +218,8 @@ def test_a_server_that_was_named_and_is_not_there_is_refused_without_its_passwor
 @pytest.mark.slow
 @pytest.mark.openhands
 def test_a_run_killed_after_the_agent_delivered_pays_it_once(calculator: Calculator, model: ScriptedModel) -> None:
+    settings = calculator.root / "pyproject.toml"
+    settings.write_text((settings.read_text() if settings.exists() else "") + "\n[tool.spec2prod.openhands]\nrounds = 1\n")
     words = ("--async", "--enable-openhands")
     with subprocess.Popen(
         calculator.command(*words), cwd=calculator.root, env=environment(model.environment()), stdout=subprocess.DEVNULL

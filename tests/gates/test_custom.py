@@ -53,10 +53,11 @@ def test_a_command_that_could_not_say_it_is_no_answer(make: Make, ask: Ask, code
     assert says in answer.reason
 
 
-def test_a_missing_command_is_no_answer(make: Make, ask: Ask) -> None:
+def test_a_missing_command_is_no_answer_and_the_program_is_named_not_the_gate(make: Make, ask: Ask) -> None:
     (answer,), _ = ask(dataclasses.replace(gate(""), words=("no-such-program-anywhere",)), make({"src/pkg/one.py": ""}))
     assert isinstance(answer, Unanswered)
-    assert answer.reason == "own is not installed (no-such-program-anywhere not found)"
+    assert answer.reason == "no-such-program-anywhere is not installed"
+    assert answer.next_step.startswith("install no-such-program-anywhere, or correct the command of the gate own (")
 
 
 def test_an_answer_is_read_from_its_file_and_the_component_is_named_in_the_command(make: Make, ask: Ask) -> None:

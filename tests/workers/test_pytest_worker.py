@@ -14,7 +14,7 @@ from spec2prod.workers.spec2prod_folders import MANY, is_alike, within
 from spec2prod.workers.spec2prod_folders import crowded as crowded_folders
 
 WORKERS = Path(__file__).resolve().parents[2] / "src" / "spec2prod" / "workers"
-JUDGED = ("pytest_worker.py", "spec2prod_folders.py", "spec2prod_pytest.py", "spec2prod_recorder.py")
+JUDGED = ("pytest_worker.py", "spec2prod_folders.py", "spec2prod_contexts.py", "spec2prod_pytest.py", "spec2prod_recorder.py")
 COUNTING = """\
 import pathlib
 import pytest

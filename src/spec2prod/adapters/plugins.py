@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
-
 from spec2prod.errors import ToolMissingError
 
 
@@ -13,6 +11,8 @@ def load(group: str, name: str) -> object:
     Raises:
         ToolMissingError: where there is none of that name, or it cannot be imported or called.
     """
+    from importlib.metadata import entry_points  # noqa: PLC0415 - slow, and few projects have such gates
+
     found = next(iter(entry_points(group=group, name=name)), None)
     if found is None:
         raise ToolMissingError(f"no installed package brings the gate {name}", next_step="install the package beside spec2prod")

@@ -82,7 +82,8 @@ class ProjectTree:
         What git ignores is listed: a component's generated module is still its own. Links to folders are not entered
         (no loops; what they show inside the project is listed where it lies), links that lead outside are left out.
         """
-        return tuple(sorted(self._relative(path) for path in self._walk(self._root) if path.is_file()))
+        above = str(self._root).rstrip(os.sep) + os.sep
+        return tuple(sorted(str(path).removeprefix(above).replace(os.sep, "/") for path in self._walk(self._root) if path.is_file()))
 
     def digest(self, paths: Collection[str]) -> str:
         """Return the SHA-256 (hex) over names and contents of the given paths; absent ones count as absent."""
@@ -177,7 +178,7 @@ class ProjectTree:
 
     def _all_inside(self, paths: Iterable[str]) -> list[str]:
         """Return relative paths in their shortest form, refusing what `_inside` refuses; each folder is looked at once."""
-        root, plain = str(self._root), {""} if self._root.resolve() == self._real else set()
+        root, plain = str(self._root), {""} if os.path.realpath(self._root) == str(self._real) else set()
         return [path if _is_plain(root, path, plain) else self._inside(path).relative_to(self._root).as_posix() for path in paths]
 
     def _inside(self, path: str) -> Path:

@@ -20,8 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -190,6 +188,8 @@ def _version(text: str, local: str) -> str:
 
 
 def _specifier(text: str) -> str:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - for projects that state a range alone
+
     try:
         return str(SpecifierSet(text))
     except InvalidSpecifier:
@@ -197,6 +197,8 @@ def _specifier(text: str) -> str:
 
 
 def _requirement(text: str) -> str:
+    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - for projects with dependencies alone
+
     try:
         return str(Requirement(text))
     except InvalidRequirement as error:

@@ -91,6 +91,7 @@ async def _written(session: Session, before: Mapping[str, str], texts: Mapping[s
             continue
         tree.replace(path, text)
         touched.append(path)
+    session.supersede(touched)
     return touched
 
 

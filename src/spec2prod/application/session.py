@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import hashlib
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -55,6 +55,10 @@ class ChangedMeanwhileError(Exception):
         self.completed = completed
 
 
+class SupersededError(Exception):
+    """The run itself changed what a tool was looking at: it was stopped, since nobody waits for an answer about files that are gone."""
+
+
 class FailedFastError(Exception):
     """Required gates said no, and the run is one that fails fast. `red` names them."""
 
@@ -67,15 +71,15 @@ class Measured:
     """Some files as they are when a question begins: `digest` is the name of that state."""
 
     def __init__(self, tree: Tree, paths: Collection[str]) -> None:
-        self._tree, self._paths = tree, tuple(paths)
-        self.digest = tree.digest(self._paths)
+        self._tree, self.paths = tree, tuple(paths)
+        self.digest = tree.digest(self.paths)
 
     def guarding(self, run: Callable[[Command], Awaitable[Completed]]) -> Callable[[Command], Awaitable[Completed]]:
         """Return a call that raises `ChangedMeanwhileError` where the files are others at its end."""
 
         async def guarded(command: Command) -> Completed:
             completed = await run(command)
-            if self._tree.digest(self._paths) != self.digest:
+            if self._tree.digest(self.paths) != self.digest:
                 raise ChangedMeanwhileError(completed)
             return completed
 
@@ -91,6 +95,7 @@ class Session(Known):
         self.diffs: dict[str, str] = {}
         self.running: dict[Stage, float] = {}
         self._unsettled_suite: Callable[[], None] | None = None
+        self._in_flight: dict[asyncio.Task[tuple[Completed, str]], frozenset[str]] = {}
 
     def tell(self, kind: str, stage: Stage | None, text: str, verdict: Verdict | None = None) -> None:
         """Tell the listeners one sentence."""
@@ -163,7 +168,10 @@ class Session(Known):
                 break
             component, tree = self.component, self.ports.tree
             before = {gate.name: tree.digest(self.scope(gate, component)) for gate in asked}
-            completed, at = await self._run_together(stage, asked)
+            try:
+                completed, at = await self._run_together(stage, asked)
+            except SupersededError:
+                continue
             for gate in asked:
                 self.take(gate, component, before[gate.name], completed, at)
                 self._remember(gate, missed[gate.name], component, completed)
@@ -320,7 +328,27 @@ class Session(Known):
         component = self.component
         command = command_of(gates, component)
         measured, step = self._together(stage, gates)
-        return await self.timed(stage, "+".join(gate.name for gate in gates), self.tool(step, command, measured))
+        asked = self._unless_superseded(measured, self.tool(step, command, measured))
+        return await self.timed(stage, "+".join(gate.name for gate in gates), asked)
+
+    async def _unless_superseded(self, measured: Measured, asked: Coroutine[None, None, tuple[Completed, str]]) -> tuple[Completed, str]:
+        """Wait for an answer, as long as `supersede` does not make it one about files that are gone."""
+        work = asyncio.create_task(asked)
+        self._in_flight[work] = frozenset(measured.paths)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if (asking := asyncio.current_task()) is not None and asking.cancelling():
+                raise  # not this tool alone: the run is to end
+            raise SupersededError from None
+        finally:
+            del self._in_flight[work]
+
+    def supersede(self, paths: Collection[str]) -> None:
+        """Stop every tool that looks at files which the run has just written: it is asked again, about the files as they are."""
+        for work, read in self._in_flight.items():
+            if not read.isdisjoint(paths):
+                work.cancel()
 
     def _together(self, stage: Stage, gates: Sequence[Gate]) -> tuple[Measured, str]:
         """Return what a group of questions is about, and the name of the step that asks them."""

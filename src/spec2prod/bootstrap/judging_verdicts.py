@@ -149,7 +149,7 @@ def _with_witness(work: Workplace, examples: Witness, known: Beforehand) -> Befo
     opposite = {f"{path}::{name}": words for path, each in told.items() for name, words in each.opposite.items()}
     agreeing = frozenset(f"{path}::{name}" for path, each in told.items() for name in each.agreeing)
     planted_at = {f"{work.examples}::{name}": each.where for name, each in examples.claims.items()}
-    return replace(known, doubts={**known.doubts, **opposite}, agreeing=agreeing, examples=planted_at)
+    return replace(known, doubts={**known.doubts, **opposite}, opposite=opposite, agreeing=agreeing, examples=planted_at)
 
 
 def _those(screened: ScreenedFiles, wanted: Callable[[Screened], bool]) -> frozenset[str]:

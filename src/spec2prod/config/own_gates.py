@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from importlib.metadata import entry_points
 
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
@@ -16,6 +15,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 def installed_gates() -> frozenset[str]:
     """Return the gates that installed packages bring by entry point."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - slow, and few projects have such gates
+
     return frozenset(each.name for each in entry_points(group=ENTRY_POINTS))
 
 

@@ -27,7 +27,8 @@ _WAIVABLE = 'whether its "no" may be waived; unless stated, an optional gate\'s 
 class Part(BaseModel):
     """A table of settings: nothing unknown in it, nothing read as what it is not (`"300"` is no number)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    # Only what is asked to read something is built: a run asks `Table` alone, which holds all the others.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
 
 class ComponentTable(Part):
@@ -169,18 +170,18 @@ class TargetRules(Part):
 
     __pydantic_extra__: dict[str, OwnRule] = Field(init=False)
 
-    test_pass_rate: PercentRule = PercentRule()
-    test_coverage: PercentRule = PercentRule()
-    linting: IssuesRule = IssuesRule()
-    type_checking: ErrorsRule = ErrorsRule()
-    security: FindingsRule = FindingsRule()
-    vulnerabilities: VulnerabilitiesRule = VulnerabilitiesRule()
-    flaky_tests: FlakyRule = FlakyRule()
-    performance: PerformanceRule = PerformanceRule()
-    documentation: DocumentationRule = DocumentationRule()
-    complexity: ComplexityRule = ComplexityRule()
-    requirements: RequirementsRule = RequirementsRule()
-    suspected_defects: DefectsRule = DefectsRule()
+    test_pass_rate: PercentRule = PercentRule.model_construct()
+    test_coverage: PercentRule = PercentRule.model_construct()
+    linting: IssuesRule = IssuesRule.model_construct()
+    type_checking: ErrorsRule = ErrorsRule.model_construct()
+    security: FindingsRule = FindingsRule.model_construct()
+    vulnerabilities: VulnerabilitiesRule = VulnerabilitiesRule.model_construct()
+    flaky_tests: FlakyRule = FlakyRule.model_construct()
+    performance: PerformanceRule = PerformanceRule.model_construct()
+    documentation: DocumentationRule = DocumentationRule.model_construct()
+    complexity: ComplexityRule = ComplexityRule.model_construct()
+    requirements: RequirementsRule = RequirementsRule.model_construct()
+    suspected_defects: DefectsRule = DefectsRule.model_construct()
 
     @property
     def own(self) -> dict[str, OwnRule]:
@@ -191,9 +192,9 @@ class TargetRules(Part):
 class RulesTable(Part):
     """`[tool.spec2prod.rules]`: rules per target; a longer climb keeps what the shorter ones ask."""
 
-    development: TargetRules = TargetRules()
-    staging: TargetRules = TargetRules()
-    production: TargetRules = TargetRules()
+    development: TargetRules = TargetRules.model_construct()
+    staging: TargetRules = TargetRules.model_construct()
+    production: TargetRules = TargetRules.model_construct()
 
 
 class WaiverTable(Part):
@@ -340,9 +341,9 @@ class Table(Part):
     vulnerabilities_max_age_hours: Count = Field(
         default=24.0, description="how long an answer of the vulnerability service counts while the environment is the same, in hours"
     )
-    rules: RulesTable = Field(default=RulesTable(), description="what each target asks of each gate")
+    rules: RulesTable = Field(default=RulesTable.model_construct(), description="what each target asks of each gate")
     gates: dict[str, GateTable] = Field(default_factory=dict, description="gates of the project's own, by name")
     waivers: Annotated[tuple[WaiverTable, ...], Field(strict=False)] = Field(default=(), description="waivers of gates")
-    production: ProductionTable = Field(default=ProductionTable(), description="what production asks of time and people")
-    openhands: OpenHandsTable = Field(default=OpenHandsTable(), description="the agent and its limits")
-    pynguin: PynguinTable = Field(default=PynguinTable(), description="the generator of characterisation tests")
+    production: ProductionTable = Field(default=ProductionTable.model_construct(), description="what production asks of time and people")
+    openhands: OpenHandsTable = Field(default=OpenHandsTable.model_construct(), description="the agent and its limits")
+    pynguin: PynguinTable = Field(default=PynguinTable.model_construct(), description="the generator of characterisation tests")

@@ -100,7 +100,8 @@ def read_settings(
             raise ValidationError.from_exception_data("settings", wrong)
     except ValidationError as error:
         raise _told(error, origins) from None
-    settings = Settings(**{name: getattr(table, name) for name in Table.model_fields}, origins=origins)
+    read = {name: getattr(table, name) for name in Table.model_fields}
+    settings = Settings.model_construct(**read, origins=origins)  # it is all validated already
     if unknown := tuple(_of_no_gate(settings)):
         raise _listed(unknown)
     return settings

@@ -166,6 +166,8 @@ def _failing(name: str, bad: JudgedCase, evidence: tuple[Evidence, ...], known: 
     told = OUTCOMES.get(bad.outcome, bad.outcome) + (f": {last_line(bad.message)}" if bad.message else "")
     grounded = known.requirements.get(name, frozenset())
     if bad.outcome == "failed" and bad.how == "assertion" and grounded and name not in known.unstable:
+        if contrary := known.opposite.get(name):  # it names the requirement, and says otherwise: the code is not what is suspected
+            return Judgement(test=name, verdict=JudgedVerdict.REVIEW, filter=Filter.GROUNDING, sentence=contrary, evidence=evidence)
         demanded = " and ".join(sorted(grounded))
         seen = last_line(bad.message).removeprefix("AssertionError: ")
         sentence = f"the code may be wrong ({demanded}): {seen or 'an assertion without a message'}"

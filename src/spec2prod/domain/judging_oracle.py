@@ -83,7 +83,9 @@ def heard(text: str, claims: Iterable[Claim]) -> Heard:
 def _key(called: ast.Call) -> str:
     words = [_plain(each) for each in called.args]
     words += sorted(f"{each.arg}={_plain(each.value)}" for each in called.keywords)
-    return f"{last_name(called.func)}({', '.join(words)})"
+    maker = called.func.value if isinstance(called.func, ast.Attribute) else None
+    of = f"{_key(maker)}." if isinstance(maker, ast.Call) else ""  # `Cart(1).total()` is asked of another than `Cart(2).total()`
+    return f"{of}{last_name(called.func)}({', '.join(words)})"
 
 
 def _plain(node: ast.expr) -> str:

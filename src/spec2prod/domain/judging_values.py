@@ -129,7 +129,8 @@ class Beforehand:
     `objections` of the screen (filter 1), and what it saw that a person must look at (`suspicions`); `unstable` from perturbed
     repeats (filter 3); `doubts` about the requirements that it names (filter 6), for a person too; `requirements` whose existing
     IDs it is tied to. `met` are requirements that have evidence already, and `existing` the test functions of the suite: what they
-    kill needs no other test. `stating` are those that assert that something equals a value, `comparing` those that ask for more than
+    kill needs no other test. `opposite` are those doubts that say that it states the opposite of an example of the specification: they
+    hold where the test fails, too. `stating` are those that assert that something equals a value, `comparing` those that ask for more than
     truth, presence or a kind, `agreeing` those that state an example of the specification, `may_skip` those
     that skip themselves on machines that lack something. `examples` leads from the planted test
     of each example to where it stands.
@@ -139,6 +140,7 @@ class Beforehand:
     unstable: Mapping[str, str] = field(default_factory=dict)
     suspicions: Mapping[str, str] = field(default_factory=dict)
     doubts: Mapping[str, str] = field(default_factory=dict)
+    opposite: Mapping[str, str] = field(default_factory=dict)
     requirements: Mapping[str, frozenset[str]] = field(default_factory=dict)
     met: frozenset[str] = frozenset()
     existing: frozenset[str] = frozenset()

@@ -60,6 +60,10 @@ class CustomGate:
     def read(self, component: Component, completed: Completed) -> tuple[Answer, ...]:
         """Return the figure, or why there is none."""
         del component
+        if completed.not_found:  # the tool's name is that of the gate, which nobody can install
+            program = completed.command.argv[0]
+            step = f"install {program}, or correct the command of the gate {self.name} ([tool.spec2prod.gates.{self.name}])"
+            return (unanswered(self.name, completed, f"{program} is not installed", next_step=step),)
         told = self._told(completed)
         if isinstance(told, str):
             return (unanswered(self.name, completed, told),)
@@ -74,7 +78,7 @@ class CustomGate:
         )
 
     def _told(self, completed: Completed) -> Told | str:
-        if completed.timed_out or completed.not_found:
+        if completed.timed_out:
             return completed.ending()
         if self.format == "exit-code":
             return formats.exit_code(completed)

@@ -50,6 +50,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--order", default="as-is")
     parser.add_argument("--nonce", default="")
     parser.add_argument("--module", action="append", default=[])
+    parser.add_argument("--early", action="store_true", help="measure the import of pytest too: it imports the component itself")
     parser.add_argument("tests", nargs="*")
     return parser.parse_args(arguments)
 
@@ -71,19 +72,32 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     runner = os.getpid()
     reads = importlib.import_module("spec2prod_reads").Reads(options.root, str(scratch))
     reads.begin()
-    measuring = begin(options, scratch)
-    import pytest  # noqa: PLC0415 - measured as well: the component may be one that pytest itself imports (iniconfig, pluggy)
+    measuring = begin(options, scratch) if options.early else None
+    import pytest  # noqa: PLC0415 - only now is it listened to
 
+    if measuring is None and are_imported(options):
+        os.execv(sys.executable, [sys.executable, __file__, "--early", *sys.argv[1:]])  # noqa: S606 - this process again
+    measuring = measuring or begin(options, scratch)
+    contexts = importlib.import_module("spec2prod_contexts").Contexts(measuring.get_data())
     recorder = importlib.import_module("spec2prod_recorder").Recorder()
     status = pytest.main(arguments_of(options, scratch), plugins=[recorder]) if options.tests else 0
     if os.getpid() != runner:
         os._exit(1)  # a child that a test forked and that came all the way here: it has nothing to say
-    end(measuring, scratch)
+    end(measuring, contexts, scratch)
     answer: dict[str, Any] = recorder.answer()
     answer.update(reads=reads.answer())
-    answer.update(lines_of(measuring, options))
+    answer.update(lines_of(measuring, contexts, options))
     answer.update(missing=[], status=int(status), pytest=pytest.__version__, coverage=coverage.__version__)
     return answer
+
+
+def are_imported(options: argparse.Namespace) -> bool:
+    """Whether a module of the component has been imported already, unmeasured: pytest itself needs it (iniconfig, pluggy)."""
+    ours = {os.path.realpath(Path(options.root, module)) for module in options.module}
+    names = {os.path.basename(path) for path in ours}  # noqa: PTH119 - 500 modules, and a Path for each costs more than its name
+    files = [file for module in list(sys.modules.values()) if isinstance(file := getattr(module, "__file__", None), str)]
+    near = (file for file in files if os.path.basename(file) in names or os.path.islink(file))  # noqa: PTH114, PTH119 - as above
+    return any(os.path.realpath(file) in ours for file in near)
 
 
 def begin(options: argparse.Namespace, scratch: Path) -> coverage.Coverage:
@@ -103,11 +117,13 @@ def begin(options: argparse.Namespace, scratch: Path) -> coverage.Coverage:
     return measuring
 
 
-def end(measuring: coverage.Coverage, scratch: Path) -> None:
+def end(measuring: coverage.Coverage, contexts: Any, scratch: Path) -> None:  # noqa: ANN401 - a `Contexts`: it is beside this file, not installed
     """Stop measuring, and add what child processes measured."""
     from coverage.exceptions import NoDataError  # noqa: PLC0415 - see measure
 
     measuring.stop()
+    measuring.get_data()  # its collector hands on the last lines
+    contexts.settle()
     measuring.save()
     try:
         measuring.combine([str(scratch / "coverage")])
@@ -124,7 +140,7 @@ def arguments_of(options: argparse.Namespace, scratch: Path) -> list[str]:
     return [*ours, "--", *options.tests]
 
 
-def lines_of(measuring: coverage.Coverage, options: argparse.Namespace) -> dict[str, Any]:
+def lines_of(measuring: coverage.Coverage, contexts: Any, options: argparse.Namespace) -> dict[str, Any]:  # noqa: ANN401 - a `Contexts`: it is beside this file, not installed
     """Return each module's executable and missing lines, and each test's lines of each module."""
     from coverage.exceptions import CoverageException  # noqa: PLC0415 - see measure
 
@@ -137,16 +153,16 @@ def lines_of(measuring: coverage.Coverage, options: argparse.Namespace) -> dict[
             modules[module] = {"statements": "", "missing": "", "excluded": 0, "trouble": str(error)}
             continue
         modules[module] = {"statements": spans(statements), "missing": spans(missing), "excluded": len(excluded), "trouble": ""}
-        for test, lines in lines_by_test(measuring.get_data(), file, set(statements)).items():
+        for test, lines in lines_by_test(measuring.get_data(), contexts, file, set(statements)).items():
             by_test.setdefault(test, {})[module] = spans(lines)
     return {"modules": modules, "lines": by_test}
 
 
-def lines_by_test(data: coverage.CoverageData, file: str, statements: set[int]) -> dict[str, set[int]]:
-    """Return the statements of one file that each test executed; what ran outside any test has no name."""
-    found: dict[str, set[int]] = {}
-    for line, contexts in data.contexts_by_lineno(file).items():
-        for context in contexts:
+def lines_by_test(data: coverage.CoverageData, contexts: Any, file: str, statements: set[int]) -> dict[str, set[int]]:  # noqa: ANN401 - a `Contexts`: it is beside this file, not installed
+    """Return the statements of one file that each test executed, here or in other processes; what ran outside any test has no name."""
+    found = {test: lines & statements for test, lines in contexts.by_test(file).items() if lines & statements}
+    for line, tests in data.contexts_by_lineno(file).items():
+        for context in tests:
             if context and line in statements:
                 found.setdefault(context, set()).add(line)
     return found

@@ -17,7 +17,19 @@ from typing import Any
 
 # What pytest reads of these is the project's configuration of pytest, which is told section by section elsewhere.
 CONFIGURATION = frozenset({"pyproject.toml", "setup.cfg", "tox.ini", "pytest.ini", ".pytest.ini"})
-OWN = frozenset({"_pytest", "pytest", "pluggy", "iniconfig", "coverage", "spec2prod_pytest", "spec2prod_recorder", "spec2prod_folders"})
+OWN = frozenset(
+    {
+        "_pytest",
+        "pytest",
+        "pluggy",
+        "iniconfig",
+        "coverage",
+        "spec2prod_pytest",
+        "spec2prod_recorder",
+        "spec2prod_folders",
+        "spec2prod_contexts",
+    }
+)
 # What starts programs only to note the machine and the commit beside its own figures.
 CURIOUS = frozenset({"pytest_benchmark"})
 STARTS = frozenset({"subprocess.Popen", "os.posix_spawn", "os.spawn", "os.system", "os.exec", "os.fork", "os.forkpty", "pty.spawn"})
@@ -41,6 +53,7 @@ class Reads:
         folders = {each.rstrip(os.sep) + os.sep for each in ours}
         self._inside = tuple(each for each in folders if each.startswith(tuple(self._roots)))  # an environment in the project
         self._elsewhere = tuple(folders)
+        self._first = tuple(self._roots)
         self._runner = os.getpid()
         self._is_deaf = False
         self._files: dict[str, None] = {}  # sets that keep the order
@@ -159,6 +172,8 @@ class Reads:
 
     def _placed(self, where: Any) -> str:  # noqa: ANN401 - as the event tells it
         """Return an absolute path; empty for what is nobody's input: our scratch, the environment, devices."""
+        if isinstance(where, str) and where.startswith(self._elsewhere) and ".." not in where and not where.startswith(self._first):
+            return ""  # nearly all there is: modules of the environment
         if isinstance(where, int):
             try:
                 where = os.readlink("/proc/self/fd/" + str(where))

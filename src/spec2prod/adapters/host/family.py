@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
-
-import psutil
+from typing import TYPE_CHECKING
 
 from spec2prod.adapters.host.starting import HAS_PROC, MARK
+
+if TYPE_CHECKING:
+    import psutil
 
 MAXRSS_PER_MIB = 1024 * 1024 if sys.platform == "darwin" else 1024
 
@@ -44,24 +46,47 @@ def _kill_marked(mark: str, leader: int) -> None:
     The leader has its own end: waiting for it here would reap it, and with it what it has used.
     """
     for _ in range(10):
-        family = [pid for pid in psutil.pids() if pid != leader and _carries(pid, mark)]
+        family = [pid for pid in _pids() if pid != leader and _carries(pid, mark)]
         if not family:
             return
+        import psutil  # noqa: PLC0415 - seldom needed, and slow to import
+
         psutil.wait_procs([each for pid in family if (each := _killed(pid, mark))], timeout=0.2)
 
 
 def _carries(pid: int, mark: str) -> bool:
     """Whether a process inherited the mark; every process of the machine is asked at every command's end."""
+    if not HAS_PROC:
+        return _carries_elsewhere(pid, mark)
     try:
-        if HAS_PROC:
-            with open(f"/proc/{pid}/environ", "rb") as variables:  # noqa: PTH123 - a Path for each process costs more than its answer
-                return mark.encode() in variables.read()
+        with open(f"/proc/{pid}/environ", "rb", buffering=0) as variables:  # noqa: PTH123 - a Path for each process costs more than its answer
+            return mark.encode() in variables.read()
+    except OSError:  # gone, or another user's: not ours
+        return False
+
+
+def _pids() -> list[int]:
+    """Return every process of the machine."""
+    if HAS_PROC:
+        return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - names are all that is wanted
+    import psutil  # noqa: PLC0415 - as above
+
+    return psutil.pids()
+
+
+def _carries_elsewhere(pid: int, mark: str) -> bool:
+    """Whether a process inherited the mark, where there is no /proc to tell."""
+    import psutil  # noqa: PLC0415 - as above
+
+    try:
         return mark in psutil.Process(pid).environ().get(MARK, "")
     except (psutil.Error, OSError):  # gone, or another user's: not ours
         return False
 
 
 def _killed(pid: int, mark: str) -> psutil.Process | None:
+    import psutil  # noqa: PLC0415 - as above
+
     with contextlib.suppress(psutil.Error):  # gone already
         process = psutil.Process(pid)
         if _carries(pid, mark):  # and not a stranger that got the number meanwhile

@@ -23,8 +23,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-import psutil
-
 from spec2prod.adapters.host.ahead import HeadStart
 from spec2prod.adapters.host.family import MAXRSS_PER_MIB, Ending, end_family, signal_group
 from spec2prod.adapters.host.starting import Started, handed_on, scratch_folder, start
@@ -67,14 +65,13 @@ class ProcessHost:
         taken = self._ahead.take(command, variables) if self._ahead else None
         scratch = taken.scratch if taken else scratch_folder()
         try:
-            completed = await self._run_in(scratch, lambda: taken or start(command, variables, scratch), command)
+            completed = await self._run_in(scratch, lambda: taken or start(command, variables, scratch), command, asked)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-        completed = replace(completed, ahead_ms=(asked - taken.began) * 1000) if taken else completed
         self.processes.append(completed)
         return completed
 
-    async def _run_in(self, scratch: Path, begin: Callable[[], Started], command: Command) -> Completed:
+    async def _run_in(self, scratch: Path, begin: Callable[[], Started], command: Command, asked: float) -> Completed:
         try:
             started = begin()
         except FileNotFoundError as error:
@@ -84,8 +81,12 @@ class ProcessHost:
         self.started += 1
         if self.started == 1 and self._begun is not None:
             self._begun()
-        completed = await self._attend(started)
-        return replace(completed, answer=_read_answer(scratch, command), wall_ms=(time.monotonic() - started.began) * 1000)
+        try:
+            completed = await self._attend(started)
+        except _StoppedError as stopped:
+            self.processes.append(_timed(stopped.completed, started, asked))
+            raise
+        return _timed(replace(completed, answer=_read_answer(scratch, command)), started, asked)
 
     async def _attend(self, started: Started) -> Completed:
         own_peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MAXRSS_PER_MIB
@@ -96,8 +97,9 @@ class ProcessHost:
             watching = asyncio.create_task(_ended(process.pid, memory))
             try:
                 done, _ = await asyncio.wait({watching}, timeout=left_s)
-            finally:
-                ending = await self._bury(started, watching)
+            except asyncio.CancelledError as error:
+                raise _StoppedError(command, await self._bury(started, watching)) from error
+            ending = await self._bury(started, watching)
             await _drained(stdout, stderr)
         peak_mb = max(memory.peak_mb, ending.maxrss_mb if ending.maxrss_mb > own_peak_mb else 0.0)
         return Completed(
@@ -120,6 +122,20 @@ class ProcessHost:
             watching.cancel()
             ending = end_family(started.process, started.mark)
         return ending
+
+
+class _StoppedError(asyncio.CancelledError):
+    """Nobody waits for a process' answer any more. `completed` is what it has cost."""
+
+    def __init__(self, command: Command, ending: Ending) -> None:
+        super().__init__()
+        self.completed = Completed(command=command, exit_code=ending.exit_code, cpu_ms=ending.cpu_ms, peak_memory_mb=ending.maxrss_mb)
+
+
+def _timed(completed: Completed, started: Started, asked: float) -> Completed:
+    """Tell how long it took, and for how long it had run when it was asked for."""
+    wall_ms, ahead_ms = (time.monotonic() - started.began) * 1000, (asked - started.began) * 1000
+    return replace(completed, wall_ms=wall_ms, ahead_ms=max(0.0, ahead_ms))
 
 
 class KeptOutput(asyncio.Protocol):
@@ -211,6 +227,8 @@ def _pidfd(pid: int, exited: asyncio.Event) -> Iterator[bool]:
 
 
 def _is_dead(pid: int) -> bool:
+    import psutil  # noqa: PLC0415 - for systems without pidfds alone
+
     try:
         return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

@@ -62,12 +62,15 @@ class Queue:
         return told
 
     def find(self, name: str) -> Job:
-        """Return the one open job of the component of that name, else the job whose ID begins so.
+        """Return the one open job of the component of that name, else the newest that is over, else the job whose ID begins so.
 
         Raises:
             UsageError: where there is none, or several.
         """
         found = self.database.rows(f"SELECT {ALL} FROM jobs WHERE component = ? AND state IN ('waiting', 'running') LIMIT 2", name)
+        if not found:
+            newest = "ORDER BY changed_at DESC, submitted_at DESC LIMIT 1"
+            found = self.database.rows(f"SELECT {ALL} FROM jobs WHERE component = ? {newest}", name)
         if not found and name:
             found = self.database.rows(f"SELECT {ALL} FROM jobs WHERE substr(id, 1, length(?)) = ? LIMIT 2", name, name)
         if len(found) != 1:
