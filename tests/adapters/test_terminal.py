@@ -13,7 +13,7 @@ from rich.console import Console
 from spec2prod.adapters.terminal import Progress, summary
 from spec2prod.application.ports import Event, Listener
 from spec2prod.domain.plan import Stage
-from spec2prod.domain.run import Refusal, Run
+from spec2prod.domain.run import Refusal, Run, StageResult
 from spec2prod.domain.verdict import Verdict
 from tests.reports.golden import assert_golden
 from tests.reports.runs import FAILED, GENERATION_ERRORED, PASSED, REFUSED, RUNS
@@ -148,6 +148,20 @@ def test_a_marker_that_the_projects_own_pytest_would_refuse_is_told(known: bool)
     text = " ".join(told(replace(run, stages=stages, candidates=marked)).split())
     assert ("which your own pytest does not know" in text) is not known
     assert "your own pytest does not know" not in told(replace(run, stages=stages, candidates=marked, adopted=()))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("old", "old", "rolled back: staging goes on with what it served before"),
+        (None, None, "rolled back: staging serves nothing, since there was no release before"),
+        ("gone", None, "rolled back: staging serves nothing, since the release before is not there any more"),
+    ],
+)
+def test_a_release_that_is_taken_back_is_told_with_what_is_served_then(before: str | None, after: str | None, said: str) -> None:
+    outputs: dict[str, object] = {"environment": "staging", "switched": {"from": before, "to": after}}
+    result = StageResult(stage=Stage.STAGING_DEPLOYMENT, verdict=Verdict.FAILED, rolled_back=True, outputs=outputs)
+    assert f"  {said}\n" in told(replace(PASSED, stages=(*PASSED.stages, result)))
 
 
 @pytest.mark.parametrize("generators", [("spec",), ("spec", "openhands")])

@@ -266,6 +266,34 @@ async def test_generation_can_be_required() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_generator_that_nothing_was_asked_of_has_not_passed_and_holds_nobody_back() -> None:
+    tree, writer = FakeTree({MODULE: SOURCE, "tests/test_old.py": "old", "tests/test_new.py": PROPOSED}), proposes()
+    ports = ports_on(tree, clean("type_checking", errors=0), suite=suite_gate(), linter=linter(), writer=writer)
+    plan = a_plan(tests=("tests/test_new.py", "tests/test_old.py"), generate=True, generation_required=True)
+    run = await run_plan(replace(plan, generators=("spec", "openhands")), ports)
+    assert "submit" not in writer.calls
+    assert all(result.stage is not Stage.GENERATION for result in run.stages)
+    assert run.not_run[Stage.GENERATION] == (
+        "no module needed tests: the specification gives no example that no test calls; "
+        "no module that has something to test is below 80 % coverage; openhands was not asked"
+    )
+    assert run.success
+
+
+@pytest.mark.asyncio
+async def test_a_requirement_whose_example_an_unmarked_test_calls_is_told_with_that_test() -> None:
+    tree = FakeTree({MODULE: SOURCE, "tests/test_old.py": "def test_old():\n    assert add(1, 2) == 3\n"})
+    stated = Specification(path="spec.md", title="Calc", requirements=(Requirement(id="REQ-1", text="`add(1, 2) == 3`", line=3),))
+    plan = replace(a_plan(tests=("tests/test_old.py",)), specification=stated)
+    run = await run_plan(plan, ports_on(tree, suite=suite_gate(), linter=linter()))
+    assert run.matrix is not None
+    assert run.matrix.rows[0].reason == (
+        'no test names it: mark the one that shows it with @pytest.mark.requirement("REQ-1"); '
+        "tests/test_old.py::test_old makes the call of its example"
+    )
+
+
+@pytest.mark.asyncio
 async def test_a_red_suite_is_not_given_to_the_agent() -> None:
     tree = FakeTree({MODULE: SOURCE, "tests/test_old.py": "old"})
     writer = proposes()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from spec2prod.adapters.markdown import parse_spec
 from spec2prod.domain.example import examples_of
 from spec2prod.domain.example_literals import written
-from spec2prod.domain.example_places import Given, definitions, given
+from spec2prod.domain.example_places import Given, calling, definitions, given
 from spec2prod.domain.example_tests import render_tests
 from tests.reports.golden import assert_golden
 
@@ -164,3 +164,25 @@ def test_any_text_gives_examples_or_doubts_and_what_it_gives_is_python(text: str
 
 def test_a_module_that_does_not_parse_defines_nothing() -> None:
     assert definitions({"a": "def f(:", "b": "\0"}) == {"a": {}, "b": {}}
+
+
+PLAIN = "def test_net():\n    assert net(1) == 2\n"
+IN_A_CLASS = "class TestNet:\n    async def test_it(self):\n        assert prices.net(1) == 2\n"
+CASES = "@pytest.mark.parametrize('args', [(1,), (2,)])\ndef test_cases(args):\n    assert net(*args)\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "test"),
+    [
+        (PLAIN, "tests/test_net.py::test_net"),
+        (IN_A_CLASS, "tests/test_net.py::TestNet::test_it"),
+        (CASES, "tests/test_net.py::test_cases"),
+        ("def helper():\n    return net(1)\n", "tests/test_net.py"),
+        ("def test_net():\n    assert net(2) == 3\n", None),
+        ("def test_net(:\n", None),
+    ],
+)
+def test_the_test_that_makes_an_examples_call_is_known_by_its_name(text: str, test: str | None) -> None:
+    stated = parse_spec("## Requirements\n- REQ-1: `net(1) == 2`\n", "s.md")
+    found = given(stated, lambda: {"shop": "def net(x): ...\n"}, tuple).found
+    assert calling(found, {"tests/test_net.py": text}).get("REQ-1") == test

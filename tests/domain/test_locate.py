@@ -165,6 +165,29 @@ def test_imports_admit_a_test_that_is_named_for_the_package_around() -> None:
     assert locate("calculator_operations", files, imports=lambda _: imports).tests == ("tests/test_calculator.py",)
 
 
+def test_a_folder_of_scripts_beside_the_package_takes_no_test_away() -> None:
+    files = ["sort/__init__.py", "sort/core.py", "dev/bump.py", "tests/test_anything.py", "tests/test_core.py"]
+    assert locate("sort", files).tests == ("tests/test_anything.py", "tests/test_core.py")
+    as_package = locate("sort", [*files, "dev/__init__.py"])
+    assert as_package.tests == ("tests/test_core.py",)
+    assert as_package.tests_left_out == (), "it may be the other component's"
+
+
+def test_a_test_that_is_named_for_nobody_belongs_to_what_alone_it_imports() -> None:
+    files = ["sort/__init__.py", "sort/core.py", "other/core.py", "tests/test_a.py", "tests/test_b.py", "tests/test_c.py"]
+    imported = {"tests/test_a.py": {"sort", "sort.core", "json"}, "tests/test_b.py": {"sort", "other.core"}, "tests/test_c.py": {"json"}}
+    found = {name: locate(name, files, imports=lambda path: imported[path]).tests for name in ("sort", "other")}
+    assert found == {"sort": ("tests/test_a.py",), "other": ()}
+
+
+def test_tests_that_the_only_component_does_not_have_are_told() -> None:
+    files = ["sort/__init__.py", "sort/core.py", "scripts/bump.py", "checks/test_flow.py", "checks/test_core.py"]
+    found = locate("sort", files, imports=lambda _: {"subprocess"})
+    assert (found.tests, found.tests_left_out) == (("checks/test_core.py",), ("checks/test_flow.py",))
+    stated = {"sort": ComponentSetting(path="sort", tests=("checks/test_core.py",))}
+    assert locate("sort", files, configured=stated).tests_left_out == (), "somebody chose"
+
+
 def test_a_packages_tests_are_those_of_all_it_holds() -> None:
     files = [
         "src/app/core/a.py",

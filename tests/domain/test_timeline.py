@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spec2prod.domain.timeline import Span, busy_ms, overlap_ms, savings_ms
+from tests.reports.runs import PASSED
 
 # whole milliseconds, so that sums are exact
 spans = st.lists(
@@ -42,6 +45,14 @@ def test_overlap_is_the_length_of_what_both_share(one: list[Span], others: list[
 def test_one_after_another_saves_nothing() -> None:
     assert savings_ms([Span(name="a", start_ms=0, end_ms=5), Span(name="b", start_ms=5, end_ms=9)]) == 0
     assert busy_ms([]) == savings_ms([]) == 0
+
+
+def test_a_head_start_is_nothing_that_running_stages_beside_one_another_saved() -> None:
+    testing = Span(name="testing", start_ms=10, end_ms=60)
+    linting = Span(name="refactoring", start_ms=0, end_ms=80, ahead_ms=60)  # its tool began before the run asked for anything
+    assert replace(PASSED, spans=(testing, linting)).savings_ms == 0
+    assert replace(PASSED, spans=(testing, replace(linting, ahead_ms=0))).savings_ms == 50
+    assert linting.without_head_start == Span(name="refactoring", start_ms=60, end_ms=80)
 
 
 def test_a_clock_that_went_back_gives_no_negative_time() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from spec2prod.domain.specification import Requirement, Specification
 from spec2prod.domain.suite import CaseResult, SuiteReport
-from spec2prod.domain.trace import Matrix, Noticed, Status, answer, carries_marker, in_force, trace
+from spec2prod.domain.trace import Matrix, Noticed, Status, answer, carries_marker, hinted, in_force, trace
 from spec2prod.domain.verdict import Comparison, Limit, Measurement, Rule, Unanswered
 
 ADDS = Requirement(id="REQ-1", text="Adds", line=4, id_given=True, priority="P0")
@@ -99,6 +99,34 @@ def test_an_unknown_id_is_told_with_what_it_may_have_meant_and_counts_for_nothin
     told = answer(matrix)
     assert isinstance(told, Measurement)
     assert "did you mean REQ-1?" in told.findings[-1].message
+
+
+UNREAD = CaseResult(node_id="tests/test_b.py", name="", file="tests/test_b.py", line=0, outcome="error", message="SyntaxError")
+
+
+def test_where_no_test_could_be_collected_the_requirements_are_not_known() -> None:
+    told = answer(traced(UNREAD))
+    assert isinstance(told, Unanswered)
+    assert told.reason == "no test could be collected (tests/test_b.py): which requirements the tests name is not known"
+
+
+def test_a_requirement_that_an_uncollected_test_may_name_is_not_said_to_be_named_by_none() -> None:
+    matrix = traced(UNREAD, case("test_a", REQ_1=""))
+    assert (matrix.rows[1].status, matrix.rows[1].reason) == (
+        Status.UNCOVERED,
+        "no collected test names it, and tests/test_b.py could not be collected",
+    )
+    assert isinstance(answer(matrix), Measurement)
+    assert hinted(matrix, {"REQ-2": "tests/test_a.py::test_a"}) == matrix, "the marker may be there already"
+
+
+def test_a_requirement_that_no_test_names_is_told_with_how_to_name_it_and_which_test_to_mark() -> None:
+    matrix = traced(case("test_a"))
+    how = 'no test names it: mark the one that shows it with @pytest.mark.requirement("REQ-1")'
+    assert (matrix.rows[0].reason, matrix.unnamed) == (how, ("REQ-1", "REQ-2"))
+    told = hinted(matrix, {"REQ-1": "tests/test_a.py::test_a"})
+    assert told.rows[0].reason == f"{how}; tests/test_a.py::test_a makes the call of its example"
+    assert told.rows[1:] == matrix.rows[1:]
 
 
 def test_tests_without_a_requirement_are_orphans() -> None:

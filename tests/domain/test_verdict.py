@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spec2prod.domain.verdict import Comparison, Evidence, Limit, Measurement, Rule, Unanswered, Verdict, judge, worst
+from spec2prod.domain.verdict import Comparison, Evidence, Finding, Limit, Measurement, Rule, Unanswered, Verdict, judge, worst
 
 figures = st.floats(min_value=0, max_value=100, allow_nan=False)
 comparisons = st.sampled_from(Comparison)
@@ -77,3 +77,13 @@ def test_the_worst_verdict_is_one_of_them_and_order_does_not_matter(each: list[V
 def test_one_more_verdict_never_lets_more_pass(each: list[Verdict], more: Verdict) -> None:
     assert worst([*each, more]).lets_pass is (worst(each).lets_pass and more.lets_pass)
     assert worst([worst(each), more]) is worst([*each, more])
+
+
+def test_a_place_whose_own_figure_the_rule_allows_is_not_told_as_one_to_mend() -> None:
+    places = tuple(Finding(path="a.py", line=each, code="complexity", figure=float(each)) for each in (48, 21, 20, 19))
+    measured = Measurement(gate="complexity", values={"complexity": 48.0}, checked=1, findings=places)
+    rule = Rule(gate="complexity", limits=(Limit(value="complexity", comparison=Comparison.AT_MOST, threshold=20),))
+    told = judge(rule, evidence(measured)).evidence
+    assert told is not None
+    assert isinstance(told.answer, Measurement)
+    assert [each.line for each in told.answer.findings] == [48, 21]

@@ -153,6 +153,19 @@ def test_a_job_is_found_by_its_component_and_by_the_beginning_of_its_id(database
         queue.find("")
 
 
+def test_a_job_that_is_over_is_found_by_its_component_too_and_of_several_the_newest(database: Database) -> None:
+    claims, queue = Claims(database), Queue(database)
+    newest = ""
+    for at in (1_000.0, 2_000.0, 3_000.0):
+        newest = put(database, ["api"], at=at)["api"]
+        (job,) = claims.claim(crew(), 1)
+        assert claims.finish(job, DONE, 1.0)
+    found = queue.find("api")
+    assert (found.id, found.state, queue.outcome(found.id)[0]) == (newest, JobState.ENDED, "{}")
+    waiting = put(database, ["api"])["api"]
+    assert queue.find("api").id == waiting
+
+
 def test_whoever_lost_a_claim_cannot_end_the_job(database: Database) -> None:
     put(database, ["api"])
     claims = Claims(database)

@@ -108,6 +108,12 @@ def test_who_looks_sees_the_runs_and_not_what_is_theirs_alone(as_role: Callable[
     hold.release()
 
 
+def test_who_lacks_a_right_is_told_who_has_it_and_not_that_the_database_cannot_be_used(as_role: Callable[[str], Database]) -> None:
+    with pytest.raises(StoreError, match=r": ada has no right to do that \(permission denied for table workers\)") as refusal:
+        Queue(as_role("ada")).drain("vm-1")
+    assert "queue drain need spec2prod_work" in refusal.value.next_step
+
+
 def test_a_worker_notes_a_suspected_defect_and_whoever_submits_disposes_of_it(as_role: Callable[[str], Database]) -> None:
     ada, worker, dashboard = (DefectStore(as_role(name)) for name in ("ada", "worker_1", "dashboard"))
     seen, said_at, seen_again = (f"2026-01-0{day}T00:00:00.000+00:00" for day in (1, 2, 3))

@@ -124,7 +124,8 @@ def test_complexity_is_the_most_tangled_functions_with_its_address(make: Make, a
     (answer,), _ = ask(ComplexityGate(interpreter=OURS), make({"src/pkg/a.py": "X = 1\n", "src/pkg/one.py": "X = 1\n\n\n" + TANGLED}))
     assert isinstance(answer, Measurement)
     assert (answer.values, answer.checked) == ({"complexity": 13.0}, 2)
-    assert [(each.address, each.message) for each in answer.findings] == [("src/pkg/one.py:4", "tangled has 13")]
+    assert [(each.address, each.message) for each in answer.findings] == [("src/pkg/one.py:4", "tangled has 13 ways")]
+    assert [each.figure for each in answer.findings] == [13.0]
     assert answer.summary == "at most 13 ways through a function, in src/pkg/one.py:4 tangled"
 
 

@@ -160,7 +160,16 @@ QUIET = {
     ),
     "left at once": ("import os\nos._exit(0)\n", "", "the test process ended before it answered"),
     "stopped": ("import pytest\ndef test_it(): pytest.exit('enough')\n", "", "stopped early (exit status 2): stopped by Exit: enough"),
-    "unknown option": ("def test_it(): ...\n", '[tool.pytest.ini_options]\naddopts="--nonsense"', "stopped early (exit status 4)"),
+    "unknown option": (
+        "def test_it(): ...\n",
+        '[tool.pytest.ini_options]\naddopts="--nonsense"',
+        "addopts in pyproject.toml asks for --nonsense",
+    ),
+    "no plugin": (
+        "def test_it(): ...\n",
+        '[tool.pytest.ini_options]\nrequired_plugins="pytest-nobody"',
+        "pytest-nobody is not installed in",
+    ),
 }
 
 

@@ -119,6 +119,13 @@ def test_every_module_that_was_asked_about_is_answered_or_said_why_not() -> None
     assert (unanswered["tasks"], unanswered["unanswered"]) == ([], {MODULE: "no key for the model Next: set LLM_API_KEY"})
 
 
+def test_a_task_that_no_price_is_known_for_never_cost_0() -> None:
+    (task,) = PASSED.outcomes
+    unpriced = replace(PASSED, outcomes=(replace(task, cost_usd=0.0, is_priced=False),))
+    (told,) = as_document(unpriced)["run"]["generation"]["tasks"]
+    assert (told["cost_usd"], told["is_priced"]) == (None, False)
+
+
 def test_a_scripted_model_is_called_one() -> None:
     assert as_document(PASSED)["run"]["generation"]["scripted_model"] is True
     assert as_document(GENERATION_ERRORED)["run"]["generation"]["scripted_model"] is False

@@ -66,6 +66,18 @@ def test_every_spelling_is_collected_per_test_and_none_is_unknown_to_pytest(proj
     assert answer(project) == EXPECTED
 
 
+def test_the_trial_of_an_installed_wheel_knows_the_markers_too(project: Path) -> None:
+    told = project / "answer.json"
+    where = ["--root", str(project), "--config", str(project / "pytest.ini"), "--tools", str(project)]
+    worker = [sys.executable, "-I", "-B", str(WORKERS / "release_worker.py"), "--mode", "test", "--answer", str(told), *where]
+    done = subprocess.run([*worker, "--", "test_a.py"], cwd=project, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    cases = json.loads(told.read_text())["cases"]
+    assert {case["id"].partition("::")[2]: case["outcome"] for case in cases} == {
+        name: "failed" if name == "test_case[2]" else "passed" for name in EXPECTED
+    }
+
+
 @pytest.mark.slow
 def test_markers_survive_xdist_and_become_junit_properties(project: Path) -> None:
     report = project / "junit.xml"

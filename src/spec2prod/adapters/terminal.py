@@ -223,10 +223,19 @@ def _delivered(result: StageResult) -> tuple[str, ...]:
     """Say what an environment serves now, and where, after a release that passed."""
     told = {name: str(result.outputs.get(name, "")) for name in ("environment", "wheel", "current")}
     if result.rolled_back:
-        return (f"rolled back: {told['environment'] or result.stage} goes on with what it served before",)
+        return (f"rolled back: {_served_after(result, told['environment'] or result.stage)}",)
     if result.verdict is not Verdict.PASSED or not all(told.values()):
         return ()
     return (f"{told['environment']} serves {PurePath(told['wheel']).name} in {told['current']}",)
+
+
+def _served_after(result: StageResult, environment: str) -> str:
+    """Say what an environment serves after a release was taken back: what it served before, or nothing at all."""
+    switched = result.outputs.get("switched")
+    if not isinstance(switched, dict) or switched.get("to"):
+        return f"{environment} goes on with what it served before"
+    why = "the release before is not there any more" if switched.get("from") else "there was no release before"
+    return f"{environment} serves nothing, since {why}"
 
 
 def _generation(run: Run, console: Console) -> None:

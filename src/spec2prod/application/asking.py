@@ -11,6 +11,7 @@ from spec2prod.domain.specification import numbered, render_spec
 
 if TYPE_CHECKING:
     from spec2prod.application.session import Session
+    from spec2prod.domain.plan import Plan
 
 SPEC = "spec"
 """The generator that makes tests of the specification's examples."""
@@ -22,6 +23,15 @@ def requests_for(session: Session) -> tuple[TestRequest, ...]:
     examples = _of_examples(session, files) if SPEC in asked else []
     others = [each for generator in asked if generator != SPEC for each in _below_the_goal(session, generator, files)]
     return (*examples, *others)
+
+
+def nothing_to_ask(plan: Plan) -> str:
+    """Say why no generator was asked: that nothing was needed is no answer of theirs, and no "passed"."""
+    others = [each for each in plan.generators if each != SPEC]
+    clauses = ["the specification gives no example that no test calls"] if SPEC in plan.generators else []
+    clauses += [f"no module that has something to test is below {plan.coverage_goal:g} % coverage"] if others else []
+    nobody = f"{' and '.join(others)} {'was' if len(others) == 1 else 'were'} not asked" if others else "nobody was asked"
+    return f"no module needed tests: {'; '.join(clauses)}; {nobody}"
 
 
 def _of_examples(session: Session, files: set[str]) -> list[TestRequest]:

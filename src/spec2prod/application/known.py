@@ -13,11 +13,11 @@ from spec2prod.domain.component import Component
 from spec2prod.domain.defect import SUSPECTED_DEFECTS, Defect
 from spec2prod.domain.defect import answer as suspected
 from spec2prod.domain.defect import unknown as defects_unknown
-from spec2prod.domain.example_places import Given, given
+from spec2prod.domain.example_places import Given, calling, given
 from spec2prod.domain.flaky import PASS_RATE, Standing
 from spec2prod.domain.plan import Plan, Stage
 from spec2prod.domain.suite import EMPTY_SUITE, CaseResult, SuiteReport
-from spec2prod.domain.trace import REQUIREMENTS, Matrix, trace
+from spec2prod.domain.trace import REQUIREMENTS, Matrix, hinted, trace
 from spec2prod.domain.trace import answer as traced
 from spec2prod.domain.verdict import Answer, Evidence, Judgement, Measurement, Rule, judge
 from spec2prod.errors import StoreError
@@ -40,6 +40,7 @@ class Known:
         self.defects: tuple[Defect, ...] = ()
         self.recall = Recall(plan.run_id, ports)
         self.kills = Kills(plan.run_id, ports, self.recall)
+        self._calling: tuple[str, dict[str, str]] = ("", {})  # which test calls a requirement's example, of one state of the files
 
     def scope(self, gate: Gate, component: Component) -> tuple[str, ...]:
         """Return the files that a question reads, or whose change may change its answer: a module may read its package's data."""
@@ -124,7 +125,16 @@ class Known:
         others = (case for name, case in suspected.items() if name not in own)
         suite = dataclasses.replace(self.suite, cases=(*self.suite.cases, *others))
         noticed = self.kills.of(self.component, self.suite.cases)
-        return trace(self.plan.specification, suite, noticed=noticed, defects=suspected, flaky=flaky)
+        matrix = trace(self.plan.specification, suite, noticed=noticed, defects=suspected, flaky=flaky)
+        return hinted(matrix, self._calls()) if matrix.unnamed else matrix
+
+    def _calls(self) -> dict[str, str]:
+        """Return which test makes the call of a requirement's example; read once of each state of the files."""
+        digest = self.ports.tree.digest(self.component.files)
+        if self._calling[0] != digest:
+            texts = {path: self.ports.tree.read(path) or "" for path in self.component.tests}
+            self._calling = (digest, calling(self.examples.found, texts))
+        return self._calling[1]
 
     def traced(self) -> Evidence | None:
         """Return the requirements' evidence: it follows from the suite's own and the specification, and needs no question."""

@@ -8,6 +8,7 @@ from functools import partial
 
 from spec2prod.application import refactoring, testing
 from spec2prod.application.acceptance import Acceptance
+from spec2prod.application.asking import nothing_to_ask
 from spec2prod.application.delivery import STAGES, Releasing
 from spec2prod.application.generation import Generation
 from spec2prod.application.ports import Ports, in_one_process
@@ -57,6 +58,7 @@ class Climb:
         self.first: tuple[Judgement, ...] = ()
         self.results: dict[Stage, StageResult] = {Stage.SPECIFICATION: specification_result(plan.specification)}
         self.not_run: dict[Stage, str] = {}
+        self.idle: frozenset[Stage] = frozenset()
         self.interrupted = self.out_of_time = False
 
     async def up(self) -> None:
@@ -88,11 +90,21 @@ class Climb:
             async with asyncio.TaskGroup() as group:  # in both modes: the judge's word on one round is what begins the next
                 group.create_task(self.acceptance.judge_as_they_come(self.generation.arrived))
                 await self.generation.run()
-                self.results[Stage.GENERATION] = self.generation.result()
+                self._conclude_generation()
                 await self.ports.writer.stop()  # its shutdown overlaps the judging of its last round
             self.generation.remember_best({each.test_file: each.round for each in self.acceptance.candidates})
         elif self.plan.generate:
             self.not_run.setdefault(Stage.GENERATION, "the existing tests do not pass: mend them first, then generate")
+
+    def _conclude_generation(self) -> None:
+        """Tell what came of generation; where nothing had to be asked it did not run, and holds nobody back."""
+        if self.generation.requests:
+            self.results[Stage.GENERATION] = self.generation.result()
+            return
+        reason = nothing_to_ask(self.plan)
+        self.idle = frozenset({Stage.GENERATION, Stage.ACCEPTANCE})
+        self.not_run[Stage.GENERATION] = reason
+        self.session.tell("agent", Stage.GENERATION, reason)
 
     def told(self) -> Run:
         """Judge every gate on the final tree, and tell the whole run."""
@@ -104,6 +116,7 @@ class Climb:
             started_at=self.started_at,
             stages=tuple(self.results[stage] for stage in self.plan.stages if stage in self.results),
             not_run={stage: self.not_run[stage] for stage in self.plan.stages if stage in self.not_run and stage not in self.results},
+            idle=self.idle,
             spans=tuple(session.spans),
             total_ms=self.ports.clock.elapsed_ms(),
             submission_ms=generation.submission_ms,

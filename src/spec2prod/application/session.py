@@ -112,7 +112,7 @@ class Session(Known):
         finally:
             del self.running[stage]
             begun = min([start, *(span.start_ms for span in self.spans[known:] if span.stage == stage)])  # a tool may have had a head start
-            self.spans.append(Span(name=stage, start_ms=begun, end_ms=self.ports.clock.elapsed_ms()))
+            self.spans.append(Span(name=stage, start_ms=begun, end_ms=self.ports.clock.elapsed_ms(), ahead_ms=start - begun))
 
     async def timed[T](self, stage: Stage, name: str, work: Awaitable[T]) -> T:
         """Measure one step inside a stage."""

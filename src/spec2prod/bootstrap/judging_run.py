@@ -14,6 +14,8 @@ from spec2prod.domain.component import Component
 from spec2prod.domain.judged import Judged
 from spec2prod.domain.question import Question, digest_of
 
+PHASES = {"measured": "measuring the tests", "tried": "trying the mutants"}  # by the first word of a count
+
 
 class RunJudge:
     """Judges the proposed files of one run."""
@@ -53,13 +55,13 @@ class RunJudge:
 
 
 def first_of_each(tell: Callable[[str], None]) -> Callable[[str], None]:
-    """Tell progress only where its first word is another: a run's log needs no count of every test."""
+    """Tell progress only where its first word is another, and the phase instead of its first count, which would read like its last."""
     last = ""
 
     def take(words: str) -> None:
         nonlocal last
         if (phase := words.partition(" ")[0]) != last:
             last = phase
-            tell(words)
+            tell(PHASES.get(phase, words))
 
     return take

@@ -19,12 +19,15 @@ from spec2prod.domain.screening import imported_names
 from spec2prod.errors import UsageError
 from spec2prod.gates.performance import Performance
 
+OUR_PYTHON = "spec2prod's own: the project has no .venv"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where a run happens: the project's tree, its settings, the component, the folder of the run.
 
-    `found_by` and `tests_found_by` say by which rule the component and its tests were found; `own_gates` are the project's, and
+    `found_by` and `tests_found_by` say by which rule the component and its tests were found, `tests_left_out` are tests of the project
+    that belong to no component; `own_gates` are the project's, and
     `performance` is what benchmarks are compared with, where there are any. `priority` is the run's among others on this machine.
     """
 
@@ -34,6 +37,7 @@ class Place:
     run_id: str
     found_by: str = ""
     tests_found_by: str = ""
+    tests_left_out: tuple[str, ...] = ()
     own_gates: tuple[Gate, ...] = ()
     performance: Performance | None = None
     priority: Priority = Priority.NORMAL
@@ -60,7 +64,26 @@ def place_of(name: str, component_path: Path | None, settings: Settings, run_id:
         data=found.data,
         interpreter=find_interpreter(root, settings.python, os.environ),
     )
-    return Place(tree=tree, settings=settings, component=component, run_id=run_id, found_by=found.rule, tests_found_by=found.tests_rule)
+    return Place(
+        tree=tree,
+        settings=settings,
+        component=component,
+        run_id=run_id,
+        found_by=found.rule,
+        tests_found_by=found.tests_rule,
+        tests_left_out=found.tests_left_out,
+    )
+
+
+def interpreter_by(place: Place) -> str:
+    """Return by which rule the interpreter was chosen: the setting, the project's environment, the active one, ours."""
+    python = place.component.interpreter
+    if place.settings.python:
+        return place.settings.origin("python")
+    if python.is_relative_to(place.component.root / ".venv"):
+        return "the project's .venv"
+    active = os.environ.get("VIRTUAL_ENV")
+    return "VIRTUAL_ENV" if active and python.is_relative_to(Path(active).absolute()) else OUR_PYTHON
 
 
 def _refuse_unreadable_names(*paths: str) -> None:

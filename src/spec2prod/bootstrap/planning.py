@@ -21,6 +21,8 @@ from spec2prod.domain.specification import Specification
 from spec2prod.domain.trace import REQUIREMENTS, in_force
 from spec2prod.domain.verdict import Rule
 
+_NAMED = 3  # of the test files that are left out
+
 
 def prepare(request: Request, run_id: str) -> tuple[Plan, Place]:
     """Read settings, specification and component, and lay out the climb.
@@ -54,13 +56,24 @@ def prepare(request: Request, run_id: str) -> tuple[Plan, Place]:
         model=settings.openhands.model or "",
         scripted_model=is_scripted(settings.openhands.model or ""),
         waivers=settings.waivers_given(),
-        left_out=(*left_out(target, settings), *(idle if traced else ())),
+        left_out=(*left_out(target, settings), *(idle if traced else ()), *_tests_left_out(place)),
         time_limit_s=settings.time_limit_seconds,
         fail_fast=settings.fail_fast,
         staging_rules=_in_force(staging, specification)[0] if target is Target.PRODUCTION else (),
         traces_requirements=traced,
     )
     return plan_promotion(asked, place.component, specification, rules), place
+
+
+def _tests_left_out(place: Place) -> tuple[str, ...]:
+    """Say which tests of the project this run does not run, although it has no other component that they could be of."""
+    paths = place.tests_left_out
+    if not paths:
+        return ()
+    few = ", ".join(paths[:_NAMED]) + (f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else "")
+    count = "1 test file belongs" if len(paths) == 1 else f"{len(paths)} test files belong"
+    stated = f"tool.spec2prod.components.{place.component.name}.tests"
+    return (f"{count} to no component, and is left out: {few} (neither its name nor what it imports says whose; to count it: {stated})",)
 
 
 def _in_force(rules: Sequence[Rule], specification: Specification) -> tuple[tuple[Rule, ...], tuple[str, ...]]:

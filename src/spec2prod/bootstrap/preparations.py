@@ -12,7 +12,7 @@ from spec2prod.adapters.clock import SystemClock
 from spec2prod.application.ports import command_of, in_one_process
 from spec2prod.application.session import Session
 from spec2prod.bootstrap.assembly import ports_to_look_at
-from spec2prod.bootstrap.place import Place
+from spec2prod.bootstrap.place import Place, interpreter_by
 from spec2prod.bootstrap.planning import prepare
 from spec2prod.bootstrap.project import project_root
 from spec2prod.bootstrap.request import Request
@@ -70,19 +70,8 @@ def explain(request: Request) -> Explanation:
         asked=tuple(_asked(plan, place)),
         beside=at_once if len(at_once) > 1 else (),
         refused={waiver: why for waiver, why in refused.items() if why},
-        interpreter_by=_interpreter_by(place),
+        interpreter_by=interpreter_by(place),
     )
-
-
-def _interpreter_by(place: Place) -> str:
-    """Return by which rule the interpreter was chosen: the setting, the project's environment, the active one, ours."""
-    python = place.component.interpreter
-    if place.settings.python:
-        return place.settings.origin("python")
-    if python.is_relative_to(place.component.root / ".venv"):
-        return "the project's .venv"
-    active = os.environ.get("VIRTUAL_ENV")
-    return "VIRTUAL_ENV" if active and python.is_relative_to(Path(active).absolute()) else "spec2prod's own: the project has no .venv"
 
 
 def _asked(plan: Plan, place: Place) -> Iterator[Asked]:

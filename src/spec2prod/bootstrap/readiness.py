@@ -31,6 +31,8 @@ from spec2prod.domain.component import Component
 from spec2prod.domain.plan import Target
 from spec2prod.domain.specification import Specification
 from spec2prod.errors import Spec2prodError
+from spec2prod.gates.pytest_refusal import refusal
+from spec2prod.gates.type_checking import TypeCheckingGate
 
 _NOT_RUN = "doctor"  # the name of a run that never is
 
@@ -49,6 +51,7 @@ async def examine(component: str | None = None, component_path: Path | None = No
         *rows,
         *component_rows,
         *tools,
+        *await _options(place, host),
         *_own_gates(settings, root),
         *machine,
         _sandbox(),
@@ -94,8 +97,8 @@ def _probes(place: Place | None) -> Iterator[Probe]:
             step = f"{python} -m pip install {module}"
             yield Probe(name=module, argv=(str(python), "-m", module, "--version"), next_step=step)
         checker = type_checking_of(place)
-        yield _tool(checker.checker, checker.program)
-        yield _tool("ruff", programs.own_or_ours("ruff", python))
+        yield _tool(checker.checker, checker.program, python=python, asked_by=_asked_by(checker, place))
+        yield _tool("ruff", programs.own_or_ours("ruff", python), python=python)
     for name, module in (("detect-secrets", "detect_secrets"), ("bandit", "bandit")):
         yield _tool(name, programs.ours(module))
     yield _tool("pip-audit", programs.ours("pip_audit"), required=False)
@@ -103,10 +106,34 @@ def _probes(place: Place | None) -> Iterator[Probe]:
     yield Probe(name="git", argv=("git", "--version"), next_step="install git: without it nothing tells a clean tree", required=False)
 
 
-def _tool(name: str, program: tuple[str, ...], *, required: bool = True) -> Probe:
-    own = f"{sys.executable} -m pip install --force-reinstall spec2prod"
-    step = own if program[0] == sys.executable else f"install {name} beside {program[0]}, or take it out there: then ours is used"
+def _tool(name: str, program: tuple[str, ...], *, required: bool = True, python: Path | None = None, asked_by: str = "") -> Probe:
+    """Return the probe of a tool; `python` is the component's, and `asked_by` who wants this tool, where that may be somebody's choice."""
+    if program[0] == sys.executable:
+        step = f"{sys.executable} -m pip install --force-reinstall spec2prod"
+    elif program[0] == name:  # a bare name: it lies neither in the component's environment nor in ours
+        step = f"{python} -m pip install {name}" + (f" ({asked_by})" if asked_by else "")
+    else:
+        step = f"install {name} anew in {Path(program[0]).parent}, or take it out there: then ours is used"
     return Probe(name=name, argv=(*program, "--version"), next_step=step, required=required)
+
+
+def _asked_by(checker: TypeCheckingGate, place: Place) -> str:
+    """Say why this checker is asked: a setting, or the project's own configuration of it."""
+    if place.settings.type_checker != "auto":
+        return f"{place.settings.origin('type_checker')} names it"
+    return f"the project configures it: {f'[tool.{checker.checker}] in pyproject.toml' if checker.configuration else 'its own file'}"
+
+
+async def _options(place: Place | None, host: ProcessHost) -> tuple[Row, ...]:
+    """Tell where pytest would not begin with the project's own options; of anything else that it says, runs tell."""
+    if place is None:
+        return ()
+    root, python = place.component.root, place.component.interpreter
+    command = Command(tool="pytest", argv=(str(python), "-m", "pytest", "--markers", "-p", "no:cacheprovider"), cwd=root, timeout_s=60.0)
+    refused = refusal((await host.run(command)).stderr, python)
+    if refused is None:
+        return ()
+    return (Row(name="pytest options", state=State.BROKEN, told=refused.reason, next_step=refused.next_step),)
 
 
 def _own_gates(settings: Settings, root: Path) -> Iterator[Row]:

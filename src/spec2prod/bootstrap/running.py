@@ -25,7 +25,7 @@ from spec2prod.bootstrap.durable import Keeper, inputs_of, open_keeper
 from spec2prod.bootstrap.generators import OPENHANDS, writers_of
 from spec2prod.bootstrap.listening import is_listening, told_to
 from spec2prod.bootstrap.memory import memory_of, refuse_unknown_names, settle
-from spec2prod.bootstrap.place import Place
+from spec2prod.bootstrap.place import OUR_PYTHON, Place, interpreter_by
 from spec2prod.bootstrap.planning import prepare
 from spec2prod.bootstrap.questions import keep_figures
 from spec2prod.bootstrap.reporting import write_page
@@ -116,6 +116,7 @@ async def _kept(request: Request, keeper: Keeper, clock: SystemClock, started_at
 
 
 async def _run(plan: Plan, place: Place, clock: SystemClock, calling: Calling, keeper: Keeper) -> Run:
+    _tell_interpreter(place, clock)
     prelude = [Span(name=Stage.SPECIFICATION, start_ms=clock.made_ms, end_ms=clock.elapsed_ms())]
     asks_agent = plan.generate and OPENHANDS in plan.generators
     agent = calling.writer or (ready_writer(place, plan.mode, keeper.shared(place.settings)) if asks_agent else Nobody())
@@ -128,7 +129,7 @@ async def _run(plan: Plan, place: Place, clock: SystemClock, calling: Calling, k
         place, clock, agent, journal=keeper.journal, secret=secret, history=history, plan=plan, memory=memory, defects=kept, ahead=host
     )
     ports = replace(ports, writer=writers_of(plan, place, agent, ports.host))
-    with _stoppable(takes_signals=calling.takes_signals) as task, keeper.listening(task):
+    with _stoppable(clock, takes_signals=calling.takes_signals) as task, keeper.listening(task):
         run = await _unwrapped(run_plan(plan, ports, prelude=prelude))
     if calling.ahead:
         run = replace(with_given_up(calling.ahead, run), started_at=clock.began_at)
@@ -140,6 +141,13 @@ async def _run(plan: Plan, place: Place, clock: SystemClock, calling: Calling, k
     if trouble := keep_figures(run):
         told_to().tell(Event(kind="performance", stage=None, text=trouble, at_ms=run.total_ms))
     return run
+
+
+def _tell_interpreter(place: Place, clock: SystemClock) -> None:
+    """Tell where the tests run in our own environment: what the project needs is hardly installed there."""
+    if interpreter_by(place) == OUR_PYTHON:
+        text = f"tests run with {place.component.interpreter} ({OUR_PYTHON}; make one with what its tests need, or set python)"
+        told_to().tell(Event(kind="interpreter", stage=None, text=text, at_ms=clock.elapsed_ms()))
 
 
 async def _unwrapped(work: Coroutine[Any, Any, Run]) -> Run:
@@ -184,7 +192,7 @@ def run_to_the_end[T](work: Coroutine[Any, Any, T]) -> T:
 
 
 @contextmanager
-def _stoppable(*, takes_signals: bool) -> Iterator[asyncio.Task[Any]]:
+def _stoppable(clock: SystemClock, *, takes_signals: bool) -> Iterator[asyncio.Task[Any]]:
     """Take Ctrl-C and SIGTERM while a run told on a console goes on: once stops it cleanly, twice at once.
 
     A library's caller keeps its own handlers.
@@ -195,7 +203,7 @@ def _stoppable(*, takes_signals: bool) -> Iterator[asyncio.Task[Any]]:
     if not takes_signals or not is_listening() or os.name == "nt" or threading.current_thread() is not threading.main_thread():
         yield task
         return
-    loop, stop = asyncio.get_running_loop(), _Stop(task)
+    loop, stop = asyncio.get_running_loop(), _Stop(task, clock)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     try:
@@ -208,14 +216,14 @@ def _stoppable(*, takes_signals: bool) -> Iterator[asyncio.Task[Any]]:
 class _Stop:
     """Stops a run: cleanly the first time it is called, at once the second time."""
 
-    def __init__(self, task: asyncio.Task[Any]) -> None:
-        self._task, self._asked = task, False
+    def __init__(self, task: asyncio.Task[Any], clock: SystemClock) -> None:
+        self._task, self._clock, self._asked = task, clock, False
 
     def __call__(self) -> None:
         """Cancel the run; or leave at once. What was started then is ended by the host's watcher, and by the kernel."""
         if self._asked:
-            told_to().tell(Event(kind="stopped", stage=None, text="stopped at once", at_ms=0.0))
+            told_to().tell(Event(kind="stopped", stage=None, text="stopped at once", at_ms=self._clock.elapsed_ms()))
             os._exit(ExitCode.INTERRUPTED)
         self._asked = True
-        told_to().tell(Event(kind="stopping", stage=None, text="stopping; once more stops at once", at_ms=0.0))
+        told_to().tell(Event(kind="stopping", stage=None, text="stopping; once more stops at once", at_ms=self._clock.elapsed_ms()))
         self._task.cancel()

@@ -30,7 +30,11 @@ _LOOK_AGAIN_S = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """One run as a table shows it. `state` is `died` where its process is gone without a word; times are seconds since 1970."""
+    """One run as a table shows it. `state` is `died` where its process is gone without a word; times are seconds since 1970.
+
+    `took_s` is in seconds. Where nobody noted the end (`end_noted`), it goes until the last step that was done, None without one: it
+    took longer than that.
+    """
 
     id: str
     component: str
@@ -40,7 +44,8 @@ class Shown:
     steps: int
     host: str
     began_at: float
-    took_s: float
+    took_s: float | None
+    end_noted: bool
     exit_code: int | None
     conclusion: str
 
@@ -73,6 +78,7 @@ def known(limit: int) -> list[Shown]:
 def _shown(run: StoredRun, runs: Runs) -> Shown:
     is_open = run.state in {State.RUNNING, State.CANCELLING}
     alive = is_open and runs.is_alive(run)
+    end_noted = not alive and not is_open and (run.exit_code is not None or run.state is State.FAILED_TO_FINISH)
     return Shown(
         id=run.id,
         component=run.component,
@@ -82,10 +88,19 @@ def _shown(run: StoredRun, runs: Runs) -> Shown:
         steps=runs.steps(run),
         host=run.host,
         began_at=run.began_at,
-        took_s=(time.time() if alive else run.changed_at) - run.began_at,
+        took_s=_took_s(run, runs, alive=alive, end_noted=end_noted),
+        end_noted=end_noted,
         exit_code=run.exit_code,
         conclusion=run.conclusion,
     )
+
+
+def _took_s(run: StoredRun, runs: Runs, *, alive: bool, end_noted: bool) -> float | None:
+    """Return how long a run took: until now, until its end, or as far as is known of one that was killed."""
+    if alive:
+        return time.time() - run.began_at
+    ended_at = run.changed_at if end_noted else runs.last_step_at(run)
+    return None if ended_at is None else max(0.0, ended_at - run.began_at)
 
 
 def to_resume(prefix: str) -> Request:

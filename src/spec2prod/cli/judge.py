@@ -110,6 +110,7 @@ def exit_code(judged: Judged) -> ExitCode:
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
     """Tell how far it is on standard error: one line that changes on a terminal, a line for each part of the work elsewhere."""
+    from spec2prod.bootstrap.judging_run import PHASES
     from spec2prod.cli.output import console
 
     screen = console(stderr=True)
@@ -123,7 +124,7 @@ def _progress() -> Iterator[Callable[[str], None]]:
         part = text.partition(" ")[0]
         if part not in told:
             told.add(part)
-            screen.print({"measured": "measuring the tests", "tried": "trying the mutants"}.get(part, text), soft_wrap=True)
+            screen.print(PHASES.get(part, text), soft_wrap=True)
 
     yield line
 

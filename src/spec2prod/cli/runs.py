@@ -21,6 +21,7 @@ STAGES = (
 )
 _SHORT = 8
 _MINUTE_S = 60
+_GOING_ON = ("running", "cancelling")
 _STYLES = {"running": "green", "died": "red", "interrupted": "yellow", "failed-to-finish": "red"}
 
 _RESUME = """\
@@ -149,10 +150,17 @@ def _show(found: list[Shown]) -> None:
             Text(each.state, style=_STYLES.get(each.state, "")),
             str(each.attempt),
             time.strftime("%Y-%m-%d %H:%M", time.localtime(each.began_at)),
-            _long(each.took_s),
+            _took(each),
             Text(each.conclusion or f"{counted(each.steps, 'step')} done"),
         )
     console(stderr=False).print(table)
+
+
+def _took(each: Shown) -> str:
+    """Say how long a run took; of one that was killed only what it surely took is known."""
+    if each.took_s is None:
+        return "not known"
+    return _long(each.took_s) if each.end_noted or each.state in _GOING_ON else f"over {_long(each.took_s)}"
 
 
 def _long(seconds: float) -> str:

@@ -2,7 +2,8 @@
 
 A test belongs to the module or package that its path names (`test_b.py`, `a/test_b.py`, `test_a_b.py`, `test_b_anything.py` for
 `a/b.py`). Where the name fits several, what the test imports decides, and without that it is nobody's: another component's tests
-would make this one's verdict untrue.
+would make this one's verdict untrue. A test whose path names nobody belongs to what it imports, if of all the project's modules
+these are one component's.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from spec2prod.domain.layout import TEST_FOLDERS, Layout, folders_above, normal
 type Imports = Callable[[str], Collection[str]]
 """Given a test file's path, the dotted names it imports (`a.b` and, for `from a import b`, both `a` and `a.b`)."""
 
-_HELPERS = frozenset({"scripts", "tools", "examples", "benchmarks"})  # beside a package, not another component
 _GENERATED = re.compile(r"_generated(?:_\d+)?\.py$")
 
 
@@ -37,7 +37,10 @@ def tests_of(layout: Layout, name: str, source: str, imports: Imports | None) ->
 
     def belongs(path: str) -> bool:
         inside = source == "." or path.startswith(f"{source}/")
-        return inside or (alone and _is_top(path)) or _is_named_for(layout, _named_by(owners, path), own, path, imports)
+        if inside or (alone and _is_top(path)):
+            return True
+        named = _named_by(owners, path)
+        return _is_named_for(layout, named, own, path, imports) if named else _imports_nobody_else(layout, own, path, imports)
 
     return tuple(path for path in layout.tests if belongs(path))
 
@@ -46,8 +49,14 @@ def is_alone(layout: Layout, source: str) -> bool:
     """Whether it is all that is imported from where it lies: the project's test folder is then wholly its own."""
     own = layout.inside(source)
     roots = {layout.import_root(path) for path in own}
-    others = (path for path in layout.modules if layout.import_root(path) in roots and path.split("/", 1)[0] not in _HELPERS)
+    others = (path for path in layout.modules if not layout.is_helper(path) and layout.import_root(path) in roots)
     return (source in roots or len(layout.dotted(source)) == 1) and set(others) <= set(own)
+
+
+def is_only(layout: Layout, source: str) -> bool:
+    """Whether nothing else in the project could be a component: whose tests are not its own are then nobody's."""
+    own = set(layout.inside(source))
+    return all(path in own or layout.is_helper(path) for path in layout.modules)
 
 
 def _is_top(path: str) -> bool:
@@ -62,6 +71,12 @@ def _is_named_for(layout: Layout, named: Collection[str], own: frozenset[str], p
     if imports is None or not (own | around).intersection(named):
         return False
     return not {".".join(layout.dotted(module)) for module in own & set(layout.modules)}.isdisjoint(imports(path))
+
+
+def _imports_nobody_else(layout: Layout, own: frozenset[str], path: str, imports: Imports | None) -> bool:
+    """Whether a test that is named for nobody imports modules of the component, and no other module of the project."""
+    imported = {layout.imported[name] for name in imports(path) if name in layout.imported} if imports else set()
+    return bool(imported) and own.issuperset(imported)
 
 
 def _named_by(owners: Mapping[str, set[str]], path: str) -> set[str]:

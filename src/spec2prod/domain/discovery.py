@@ -17,7 +17,6 @@ from spec2prod.domain.layout import Layout
 from spec2prod.domain.locate import locate
 from spec2prod.errors import ComponentAmbiguousError, ComponentNotFoundError
 
-_HELPERS = frozenset({"scripts", "tools", "examples", "example", "benchmarks", "docs", "doc", "build", "dist", "noxfile.py", "tasks.py"})
 _MOST_PROMISES = 40
 
 
@@ -41,7 +40,7 @@ def discover(files: Iterable[str], read: Callable[[str], str | None], imports: I
 
 def _sources(layout: Layout) -> tuple[str, ...]:
     """Return the outermost packages and modules, each where its imports begin."""
-    found = {_top(layout, path) for path in layout.modules if path.split("/", 1)[0] not in _HELPERS}
+    found = {_top(layout, path) for path in layout.modules if not layout.is_helper(path)}
     kept = {source for source in found if basename(source).removesuffix(".py").isidentifier() and basename(source) != "__main__.py"}
     return tuple(sorted(kept))
 

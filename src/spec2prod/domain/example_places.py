@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from spec2prod.domain.example import Doubt, Example, Examples, examples_of
 from spec2prod.domain.example_literals import is_builtin_error
@@ -65,6 +66,34 @@ def unused(found: Iterable[Placed], tests: Iterable[str]) -> tuple[Placed, ...]:
     """Return the examples whose call stands in no test: neither written out, nor as arguments beside a call with a star."""
     used = [_used(text) for text in tests]
     return tuple(each for each in found if not any(_is_used(each, seen) for seen in used))
+
+
+def calling(found: Iterable[Placed], tests: Mapping[str, str]) -> dict[str, str]:
+    """Return for each requirement the first test that makes the call of one of its examples.
+
+    `tests` maps paths to texts. A test is told as pytest names it, without parameters; where the call stands outside of any, its file is.
+    """
+    wanted = [each for each in found if each.example.requirement]
+    told: dict[str, str] = {}
+    for path, text in tests.items() if wanted else ():
+        parts = [(name, _used_in(node)) for name, node in _test_functions(text)]
+        for name, used in (*((f"{path}::{name}", used) for name, used in parts), (path, _used(text))):
+            for each in wanted:
+                if each.example.requirement not in told and _is_used(each, used):
+                    told[each.example.requirement] = name
+    return told
+
+
+def _test_functions(text: str) -> Iterator[tuple[str, ast.stmt]]:
+    for node in _body(text):
+        if isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
+            yield from ((f"{node.name}::{inner.name}", inner) for inner in node.body if _is_test(inner))
+        elif _is_test(node):
+            yield node.name, node
+
+
+def _is_test(node: ast.stmt) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test")
 
 
 def _defined(text: str) -> Iterator[tuple[str, str]]:
@@ -159,9 +188,13 @@ class _Used:
 
 def _used(text: str) -> _Used:
     try:
-        nodes = list(ast.walk(ast.parse(text)))
+        return _used_in(ast.parse(text))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return _Used()
+
+
+def _used_in(tree: ast.AST) -> _Used:
+    nodes = list(ast.walk(tree))
     calls = [node for node in nodes if isinstance(node, ast.Call)]
     return _Used(
         calls=frozenset(_plain(node) for node in calls),

@@ -13,6 +13,9 @@ from posixpath import basename, dirname, normpath
 TEST_FOLDERS = frozenset({"tests", "test"})
 _NOT_MODULES = frozenset({"conftest.py", "setup.py", "noxfile.py"})
 _NOT_SOURCE_FOLDERS = frozenset({"docs", "doc", "build", "dist"})  # at the top only: `src/app/build/` may well be code
+HELPERS = frozenset({"scripts", "tools", "examples", "example", "benchmarks", "docs", "doc", "build", "dist", "noxfile.py", "tasks.py"})
+"""What lies at a project's top to help with it, and is no component of its own."""
+_HELPERS_UNLESS_PACKAGES = frozenset({"dev", "devel", "ci"})  # of scripts, if no `__init__.py` is there
 
 
 class Layout:
@@ -41,6 +44,11 @@ class Layout:
             for name in name_endings(self.dotted(source)):
                 owners.setdefault(name, set()).add(source)
         return owners
+
+    @cached_property
+    def imported(self) -> dict[str, str]:
+        """Return which file an import loads: `a.b` → `src/a/b.py`."""
+        return {".".join(self.dotted(path)): path for path in self.modules}
 
     @cached_property
     def packages(self) -> tuple[str, ...]:
@@ -75,6 +83,11 @@ class Layout:
     def is_package(self, folder: str) -> bool:
         """Whether a folder is a regular package."""
         return f"{folder}/__init__.py" in self.present
+
+    def is_helper(self, path: str) -> bool:
+        """Whether a file lies in what only helps with the project: scripts, documentation, examples."""
+        top = path.split("/", 1)[0]
+        return top in HELPERS or (top in _HELPERS_UNLESS_PACKAGES and not self.is_package(top))
 
     def inside(self, source: str) -> tuple[str, ...]:
         """Return the modules of a folder, or of the file itself."""

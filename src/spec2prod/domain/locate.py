@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from posixpath import basename, commonpath, dirname, normpath
 
-from spec2prod.domain.belonging import Imports, is_alone, named_for, own_names, owners_of, test_parts, tests_of
+from spec2prod.domain.belonging import Imports, is_alone, is_only, named_for, own_names, owners_of, test_parts, tests_of
 from spec2prod.domain.component import Component
 from spec2prod.domain.layout import TEST_FOLDERS, Layout, folders_above, name_endings, normal
 from spec2prod.errors import ComponentAmbiguousError, ComponentNotFoundError
@@ -32,7 +32,8 @@ class ComponentSetting:
 class Found:
     """Where a component lies. The fields mean what `Component`'s do; every path is relative to the project.
 
-    `rule` and `tests_rule` say by which rule it and its tests were found.
+    `rule` and `tests_rule` say by which rule it and its tests were found. `tests_left_out` are test files that belong to no component:
+    they are not its own, and there is no other one.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Found:
     data: tuple[str, ...] = ()
     rule: str = field(default="", compare=False)
     tests_rule: str = field(default="", compare=False)
+    tests_left_out: tuple[str, ...] = field(default=(), compare=False)
 
 
 def locate(
@@ -73,7 +75,8 @@ def locate(
         source = _by_convention(layout, name)
         rule = f"its place, {source}" if source in _plain_places(name) else f"its name: the only import path that ends in {name}"
     modules = layout.inside(source)
-    tests = _expanded(layout, name, setting.tests) if setting and setting.tests else tests_of(layout, name, source, imports)
+    stated = setting.tests if setting else ()
+    tests = _expanded(layout, name, stated) if stated else tests_of(layout, name, source, imports)
     return Found(
         name=name,
         source=source,
@@ -83,8 +86,15 @@ def locate(
         tests_folder=_tests_folder(layout, source, tests),
         data=_data(layout, source, modules, tests),
         rule=rule,
-        tests_rule=f"tool.spec2prod.components.{name}.tests" if setting and setting.tests else "what their names say, and what they import",
+        tests_rule=f"tool.spec2prod.components.{name}.tests" if stated else "what their names say, and what they import",
+        tests_left_out=() if stated else _left_out(layout, source, tests),
     )
+
+
+def _left_out(layout: Layout, source: str, tests: Sequence[str]) -> tuple[str, ...]:
+    """Return the tests that are not the component's, where it is the only one."""
+    others = set(layout.tests).difference(tests)
+    return tuple(sorted(others)) if others and is_only(layout, source) else ()
 
 
 def new_test_file(found: Found | Component, module: str, files: Iterable[str]) -> str:

@@ -50,7 +50,8 @@ class Plan:
     bring tests: after each but the last, what the judgement found is told in the same conversation.
 
     `time_limit_s` is the time that the whole run may take, in seconds; None where there is no limit.
-    `left_out` names the optional gates that the settings do not ask, and the rules that ask nothing of this specification, a clause each.
+    `left_out` names the optional gates that the settings do not ask, the rules that ask nothing of this specification, and the tests of
+    the project that belong to no component, a clause each.
 
     `rules` are those of the whole climb; a climb to production releases to staging under `staging_rules`, as a climb that
     ends there would (law 7). The rule on requirements is in force where the plan `traces_requirements`, and as soon as a test of the

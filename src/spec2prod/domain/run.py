@@ -62,7 +62,8 @@ class Run:
     is the first. `processes` are those that this attempt has started, `replayed` the steps that earlier ones had done.
     `cache_hits` counts the questions that earlier runs had answered, `cache_misses` those that were asked.
     `cpu_slots` is how many processes could run at a time, 0 where that was not limited. `matrix` says which requirement is shown by which
-    test, `examples` what the specification gives as examples. `defects` are the component's suspected defects that are open.
+    test, `examples` what the specification gives as examples. `defects` are the component's suspected defects that are open. `idle` are
+    stages that did not run since there was nothing for them to do: they hold nobody back.
     """
 
     plan: Plan
@@ -94,6 +95,7 @@ class Run:
     matrix: Matrix | None = None
     examples: Given | None = None
     defects: tuple[Defect, ...] = ()
+    idle: frozenset[Stage] = frozenset()
 
     def generator_of(self, test_file: str) -> str:
         """Return who wrote a proposed test file, empty where nobody was asked for it."""
@@ -127,8 +129,8 @@ class Run:
 
     @property
     def savings_ms(self) -> float:
-        """Return what running stages beside one another saved, measured (law 3)."""
-        return savings_ms(self.stage_spans)
+        """Return what running stages beside one another saved, measured (law 3); what a tool's head start saved is no part of it."""
+        return savings_ms(span.without_head_start for span in self.stage_spans)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -145,7 +147,7 @@ class Run:
         verdicts = {result.verdict for result in self.stages if self._counts(result.stage)}
         code = next((code for verdict, code in _ENDINGS.items() if verdict in verdicts), None)
         if code is None:
-            return ExitCode.COULD_NOT_ASK if any(self._counts(stage) for stage in self.not_run) else ExitCode.PROMOTED
+            return ExitCode.COULD_NOT_ASK if any(self._is_missed(stage) for stage in self.not_run) else ExitCode.PROMOTED
         return ExitCode.TIME_LIMIT if code is ExitCode.COULD_NOT_ASK and self._ran_out_of_time else code
 
     @property
@@ -166,11 +168,14 @@ class Run:
     def _counts(self, stage: Stage) -> bool:
         return stage not in {Stage.GENERATION, Stage.ACCEPTANCE} or self.plan.generation_required
 
+    def _is_missed(self, stage: Stage) -> bool:
+        return self._counts(stage) and stage not in self.idle
+
     @property
     def blockers(self) -> tuple[str, ...]:
         """Return what stands between the component and its target, one clause each; empty where nothing does."""
         clauses = [clause for result in self.stages if self._counts(result.stage) for clause in _clauses(result)]
-        waiting = [f"{stage} did not run ({reason})" for stage, reason in self.not_run.items() if self._counts(stage)]
+        waiting = [f"{stage} did not run ({reason})" for stage, reason in self.not_run.items() if self._is_missed(stage)]
         return tuple(clauses or waiting)
 
     @property

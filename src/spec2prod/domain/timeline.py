@@ -6,14 +6,15 @@ Times are milliseconds since the run's start, read from one monotonic clock.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """One piece of work: a stage, or (with `stage` set) a step inside one.
 
-    `waited_ms` of a step's time went by before a slot was free for it.
+    `waited_ms` of a step's time went by before a slot was free for it. The first `ahead_ms` of a stage are the head start of a tool:
+    it was at work before its stage began.
     """
 
     name: str
@@ -21,6 +22,12 @@ class Span:
     end_ms: float
     stage: str = ""
     waited_ms: float = 0.0
+    ahead_ms: float = 0.0
+
+    @property
+    def without_head_start(self) -> Span:
+        """Return the span from when the stage itself began."""
+        return replace(self, start_ms=self.start_ms + self.ahead_ms, ahead_ms=0.0)
 
     @property
     def duration_ms(self) -> float:

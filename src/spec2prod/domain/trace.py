@@ -105,13 +105,27 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matrix:
-    """The whole matrix. `orphans` are tests that name no requirement; `is_judged` says whether mutants took part."""
+    """The whole matrix. `orphans` are tests that name no requirement; `is_judged` says whether mutants took part.
+
+    `uncollected` are test files that pytest could not collect: nobody knows what the tests in them name.
+    """
 
     path: str
     rows: tuple[Row, ...]
     unknown: tuple[Unknown, ...] = ()
     orphans: tuple[str, ...] = ()
     is_judged: bool = False
+    uncollected: tuple[str, ...] = ()
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether no test at all is known, for no file could be collected."""
+        return bool(self.uncollected) and not (self.unknown or self.orphans or any(row.tests for row in self.rows))
+
+    @property
+    def unnamed(self) -> tuple[str, ...]:
+        """Return the IDs of the requirements that no test names, as far as every test is known."""
+        return () if self.uncollected else tuple(row.id for row in self.asked if not row.tests)
 
     @property
     def asked(self) -> tuple[Row, ...]:
@@ -152,11 +166,14 @@ def trace(
     IDs of tests whose failure is a suspected defect, `flaky` those of tests that are red and green by turns.
     """
     claimed = _claimed(suite.cases)
+    uncollected = tuple(case.node_id for case in suite.cases if "::" not in case.node_id and case.outcome in _RED)
     known = {each.id for each in (*specification.requirements, *specification.testing_requirements)}
     near = {name: _near(name, known) for name in [name for name in claimed if name not in known][:_MOST_MEANT]}
     return Matrix(
         path=specification.path,
-        rows=tuple(_row(each, claimed.get(each.id, ()), noticed or {}, defects, flaky) for each in specification.requirements),
+        rows=tuple(
+            _unread(_row(each, claimed.get(each.id, ()), noticed or {}, defects, flaky), uncollected) for each in specification.requirements
+        ),
         unknown=tuple(
             Unknown(id=name, node_id=case.node_id, file=case.file, line=case.line, near=near.get(name, ""))
             for name, cases in claimed.items()
@@ -165,7 +182,24 @@ def trace(
         ),
         orphans=tuple(case.node_id for case in suite.cases if "::" in case.node_id and not case.requirements),
         is_judged=bool(noticed),
+        uncollected=uncollected,
     )
+
+
+def hinted(matrix: Matrix, calling: Mapping[str, str]) -> Matrix:
+    """Name the test to mark: `calling` maps a requirement to a test (or its file) that makes the call of one of its examples."""
+    told = {name: f"{test} makes the call of its example" for name, test in calling.items() if name in matrix.unnamed}
+    return replace(
+        matrix, rows=tuple(replace(row, reason=f"{row.reason}; {told[row.id]}") if row.id in told else row for row in matrix.rows)
+    )
+
+
+def _unread(row: Row, uncollected: Sequence[str]) -> Row:
+    """Say of a requirement without a test that there are tests which nobody could read."""
+    if row.tests or not uncollected or row.status is not Status.UNCOVERED:
+        return row
+    more = f" and {len(uncollected) - 1} more" if len(uncollected) > 1 else ""
+    return replace(row, reason=f"no collected test names it, and {uncollected[0]}{more} could not be collected")
 
 
 def carries_marker(text: str) -> bool:
@@ -212,7 +246,7 @@ def _row(
     if requirement.measured_by:
         status, reason = Status.MEASURED, f"the gate {requirement.measured_by} answers it"
     else:
-        status, reason = _status(tests, defects)
+        status, reason = _status(requirement.id, tests, defects)
     return Row(
         id=requirement.id,
         text=requirement.text,
@@ -225,7 +259,7 @@ def _row(
     )
 
 
-def _status(tests: Sequence[Shown], defects: Collection[str]) -> tuple[Status, str]:
+def _status(identifier: str, tests: Sequence[Shown], defects: Collection[str]) -> tuple[Status, str]:
     live = [test for test in tests if not test.is_stale and not test.is_flaky]
     red = [test for test in live if test.outcome in _RED]
     passed = [test for test in live if test.outcome == _PASSED]
@@ -234,21 +268,21 @@ def _status(tests: Sequence[Shown], defects: Collection[str]) -> tuple[Status, s
     if red:
         return Status.FAILING, f"{_names(red)} {'does' if len(red) == 1 else 'do'} not pass"
     if not passed:
-        return _without_evidence(tests)
+        return _without_evidence(identifier, tests)
     if killing := [test for test in passed if test.kills]:
         return Status.VERIFIED, f"{_names(killing)} {'fails' if len(killing) == 1 else 'fail'} if the code is changed"
     unjudged = [test for test in passed if not test.judged_by]
     return Status.COVERED, f"{_names(unjudged)} passed; {_NOT_JUDGED}" if unjudged else f"{_names(passed)} passed; {_NO_KILL}"
 
 
-def _without_evidence(tests: Sequence[Shown]) -> tuple[Status, str]:
+def _without_evidence(identifier: str, tests: Sequence[Shown]) -> tuple[Status, str]:
     if stale := [test for test in tests if test.is_stale]:
         return Status.STALE, f"its text has changed since {_names(stale)} {'was' if len(stale) == 1 else 'were'} written"
     if flaky := [test for test in tests if test.is_flaky]:
         return Status.UNCOVERED, f"{_names(flaky)} {'is' if len(flaky) == 1 else 'are'} flaky, which shows nothing"
     if tests:
         return Status.UNCOVERED, f"{_names(tests)} did not run to a result ({', '.join(sorted({test.outcome for test in tests}))})"
-    return Status.UNCOVERED, "no test names it"
+    return Status.UNCOVERED, f'no test names it: mark the one that shows it with @pytest.mark.{MARKERS[0]}("{identifier}")'
 
 
 def _names(tests: Sequence[Shown]) -> str:
@@ -280,6 +314,9 @@ def answer(matrix: Matrix) -> Answer:
     if not asked:
         reason = "the specification has no requirement that a test could show"
         return Unanswered(gate=REQUIREMENTS, reason=reason, next_step=f"say in {matrix.path} what the component promises")
+    if matrix.is_blind:
+        reason = f"no test could be collected ({', '.join(matrix.uncollected[:3])}): which requirements the tests name is not known"
+        return Unanswered(gate=REQUIREMENTS, reason=reason, next_step="mend what keeps the tests from being collected, then run again")
     return Measurement(
         gate=REQUIREMENTS,
         values={"p0_percent": matrix.percent("P0"), "p1_percent": matrix.percent("P1"), "percent": matrix.percent()},

@@ -52,13 +52,17 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing a tool found, with its address. `line` is 1-based, 0 where the tool gave none."""
+    """One thing a tool found, with its address. `line` is 1-based, 0 where the tool gave none.
+
+    `figure` is the place's own share of the measured value that `code` names, where a limit says whether it is one too many.
+    """
 
     path: str
     line: int = 0
     code: str = ""
     message: str = ""
     severity: Severity = Severity.HIGH
+    figure: float | None = None
 
     @property
     def address(self) -> str:
@@ -213,8 +217,21 @@ def judge(rule: Rule, evidence: Evidence | None, *, waivers: Iterable[Waiver] = 
         required=rule.required,
         next_step=next_step,
         waiver=waiver,
-        evidence=evidence,
+        evidence=_narrowed(rule, evidence) if evidence else None,
     )
+
+
+def _narrowed(rule: Rule, evidence: Evidence) -> Evidence:
+    """Leave out the findings whose own figure the rule allows: what breaks nothing is not to be mended."""
+    answer = evidence.answer
+    if isinstance(answer, Unanswered) or all(each.figure is None for each in answer.findings):
+        return evidence
+    kept = tuple(each for each in answer.findings if each.figure is None or _breaks(rule, each.code, each.figure))
+    return dataclasses.replace(evidence, answer=dataclasses.replace(answer, findings=kept))
+
+
+def _breaks(rule: Rule, value: str, figure: float) -> bool:
+    return any(limit.value == value and not limit.holds(figure) for limit in rule.limits)
 
 
 def _waived(rule: Rule, verdict: Verdict, waiver: Waiver | None, today: date) -> tuple[bool, str]:

@@ -1,8 +1,8 @@
 """How many ways lead through the most tangled function? Lizard counts McCabe's cyclomatic complexity.
 
 Figure: `complexity`, the largest number of any function or method; code without functions counts 1. Every branch, loop, handler, `case`,
-comprehension's condition, `and` and `or` adds one way. Findings are the functions above 10, McCabe's own threshold. A function marked
-with lizard's `#lizard forgives` is not counted.
+comprehension's condition, `and` and `or` adds one way. Findings are the functions with more than one way, the most tangled first: which of
+them break the rule in force is the rule's to say. A function marked with lizard's `#lizard forgives` is not counted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from spec2prod.gates import static
 from spec2prod.gates.reading import plural, unanswered
 
 COMPLEXITY = "complexity"
-_WORTH_TELLING = 10
 
 
 class _Function(static.Place):
@@ -71,7 +70,7 @@ class ComplexityGate:
         return static.command(component, self.interpreter, tool=COMPLEXITY, asks=asks, files=files, timeout_s=self.timeout_s)
 
     def read(self, component: Component, completed: Completed) -> tuple[Answer, ...]:
-        """Return the largest figure, and which functions are above McCabe's threshold."""
+        """Return the largest figure, and each function with its own."""
         del component
         told = static.part(COMPLEXITY, completed, COMPLEXITY, _Complexity)
         if isinstance(told, Unanswered):
@@ -86,15 +85,17 @@ class ComplexityGate:
 def _measured(told: _Complexity) -> Measurement:
     most = max(told.found, key=lambda each: each.complexity, default=None)
     where = f", in {most.path}:{most.line} {most.name}" if most else ""
-    tangled = (
-        Finding(path=each.path, line=each.line, code=COMPLEXITY, message=f"{each.name} has {each.complexity}", severity=Severity.LOW)
-        for each in told.found
-        if each.complexity > _WORTH_TELLING
-    )
+    tangled = in_order(map(_finding, (each for each in told.found if each.complexity > 1)))
     return Measurement(
         gate=COMPLEXITY,
         values={"complexity": float(most.complexity if most else 1)},
         checked=told.files,
-        findings=in_order(tangled),
+        findings=tuple(sorted(tangled, key=lambda each: each.figure or 0.0, reverse=True)),
         summary=f"at most {plural(most.complexity if most else 1, 'way')} through a function{where}",
     )
+
+
+def _finding(each: _Function) -> Finding:
+    told = f"{each.name} has {plural(each.complexity, 'way')}"
+    figure = float(each.complexity)
+    return Finding(path=each.path, line=each.line, code=COMPLEXITY, message=told, severity=Severity.LOW, figure=figure)

@@ -25,11 +25,13 @@ from spec2prod.domain.suite import EMPTY_SUITE, CaseResult, SuiteReport
 from spec2prod.domain.verdict import Answer, Finding, Measurement, Unanswered
 from spec2prod.gates.performance import PERFORMANCE, Performance
 from spec2prod.gates.pytest_answer import Case, PytestAnswer, lines, parse
+from spec2prod.gates.pytest_refusal import refusal
 from spec2prod.gates.reading import WORKERS, broken, own, plural, unanswered
 
 PASS_RATE, COVERAGE = "test_pass_rate", "test_coverage"
 _RAN_TO_THE_END = {0, 1}  # pytest's exit status: all passed, some failed
 _NOTHING_COLLECTED = 5
+_REFUSED = 4  # it was called in a way that it does not understand, or a conftest could not be imported
 _COUNTED = ("passed", "failed", "error")
 _LEFT = "the test process ended before it answered, with exit 0: something that it ran ended it (os._exit, sys.exit)"
 _NO_TEST = "no test ran, so there is no coverage to measure"
@@ -89,6 +91,8 @@ class TestsGate:
             pip = f"{component.interpreter} -m pip install" if answer.pip else f"uv pip install --python {component.interpreter}"
             next_step = f"{pip} {' '.join(answer.missing)}"
             return self._neither(component, completed, f"{names} not installed in {component.interpreter}", next_step)
+        if answer.status == _REFUSED and not answer.trouble and (refused := refusal(completed.stderr, component.interpreter)):
+            return self._neither(component, completed, f"pytest did not begin: {refused.reason}", refused.next_step)
         if reason := _incomplete(answer, completed):
             return self._neither(component, completed, reason)
         speed = (self.performance.answer(answer.benchmarks, completed),) if self.performance else ()

@@ -100,7 +100,7 @@ class TypeCheckingGate:
         """Return the errors in the component's own modules."""
         way = _WAYS[self.checker]
         if reason := broken(completed, way.usual):
-            return (unanswered(TYPE_CHECKING, completed, reason),)
+            return (unanswered(TYPE_CHECKING, completed, reason, next_step=self._way_out(component) if completed.not_found else ""),)
         told = way.read(completed)
         if isinstance(told, str):
             return (unanswered(TYPE_CHECKING, completed, f"{self.checker}: {told}; {completed.ending()}"),)
@@ -109,6 +109,11 @@ class TypeCheckingGate:
             reason = "nothing: its configuration sets every module aside" if told.checked else "no file"
             return (unanswered(TYPE_CHECKING, completed, f"{self.checker} checked {reason}", next_step=next_step),)
         return (_measured(component, told),)
+
+    def _way_out(self, component: Component) -> str:
+        """Say how to install the checker, and why it is this one."""
+        why = "the project configures it" if self.obey_project else "tool.spec2prod.type_checker names it"
+        return f"{component.interpreter} -m pip install {self.checker} ({why})"
 
     def _is_set_aside(self, component: Component) -> bool:
         modules = ((module, component.dotted(module)) for module in component.modules)

@@ -187,7 +187,7 @@ class Task(Part):
     """What one of the agent's tasks brought: `text` is the proposed file, `reason` says why there is none.
 
     `model` answered last, `tried` says why others were given up; a `resumable` task is paused, `next_step` goes on with it.
-    Where it is not `is_priced` no price is known, and `cost_usd` is no sum.
+    Where it is not `is_priced` no price is known, and `cost_usd` is null.
     `generator` wrote the file; a `characterisation` shows what the code does, not what it should do.
     """
 
@@ -202,7 +202,7 @@ class Task(Part):
     llm_calls: int
     input_tokens: int
     output_tokens: int
-    cost_usd: float
+    cost_usd: float | None
     wall_ms: Figure
     attempts: int
     model: str

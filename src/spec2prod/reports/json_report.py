@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from spec2prod.domain.candidate import TaskOutcome
 from spec2prod.domain.command import Completed
 from spec2prod.domain.plan import Stage
 from spec2prod.domain.run import Refusal, Run, StageResult
@@ -150,13 +151,19 @@ def generation(run: Run) -> document.Generation:
         model=run.model,
         scripted_model=run.scripted_model,
         asked=asked,
-        tasks=tuple(_labelled(run, document.Task.model_validate(each)) for each in run.outcomes),
+        tasks=tuple(_labelled(run, _task(each)) for each in run.outcomes),
         unanswered={each.module: why for each in run.requests if each.test_file not in answered},
         rounds=rounds.rounds(run),
         cost=rounds.cost(run),
         submission_ms=run.submission_ms,
         collection_ms=run.collection_ms,
     )
+
+
+def _task(outcome: TaskOutcome) -> document.Task:
+    """Tell a task; what no price is known for has cost nobody knows what, and not 0."""
+    told = document.Task.model_validate(outcome)
+    return told if told.is_priced else told.model_copy(update={"cost_usd": None})
 
 
 def _labelled[T: (document.Task, document.Candidate)](run: Run, told: T) -> T:

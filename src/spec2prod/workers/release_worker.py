@@ -111,7 +111,8 @@ def tested(options: argparse.Namespace) -> dict[str, Any]:
     arguments += ["--continue-on-collection-errors", "--maxfail=0", "--capture=no", "--tb=short", "--color=no"]
     if importlib.util.find_spec("pytest_cov") is not None:
         arguments.append("--no-cov")
-    status = pytest.main([*arguments, "--", *options.names], plugins=[recorder, choice])
+    markers = importlib.import_module("spec2prod_requirements")  # a test that names its requirement is run as it was measured
+    status = pytest.main([*arguments, "--", *options.names], plugins=[recorder, choice, markers])
     answer: dict[str, Any] = recorder.answer()
     return dict(answer, status=int(status), selected=choice.selected, strangers=strangers(options.module))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 import sys
@@ -185,3 +186,16 @@ def test_what_is_not_as_agreed_is_an_error_and_no_answer(line: bytes) -> None:
     with pytest.raises(JudgeError):
         reader.take(line)
     assert not reader.ended
+
+
+def test_what_the_judge_has_planted_itself_is_no_progress() -> None:
+    reader = Reader("mine", ["tests/test_canaries.py"])
+    common: dict[str, list[str]] = {"too_many": [], "evidence": [], "errors": []}
+    ended = {"how": "", "exception": "", "message": "", "seconds": 0, "lines": {}, "arcs": {}, "evidence": [], "properties": []}
+    for file, names in (("tests/test_canaries.py", "abcde"), ("tests/test_new.py", "x")):
+        tests = [f"{file}::test_{name}" for name in names]
+        reader.take(json.dumps({"event": "collected", "group": file, "tests": tests, **common}).encode())
+        for each in (*tests, tests[0]):
+            reader.take(json.dumps({"event": "test", "test": each, "outcome": "passed", **ended}).encode())
+    assert (reader.progress.measured, reader.progress.tests) == (1, 1)
+    assert len(reader.measured({}).cases) == 6

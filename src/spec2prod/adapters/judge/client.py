@@ -10,7 +10,7 @@ import secrets
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -82,15 +82,15 @@ class Judge:
         groups |= {file: (file,) for file in candidates}
         question = {"modules": list(modules), "mutate": mutation.value, "module_level": module_level}
         question |= {"witnesses": list(witnesses), "planted": list(planted)}
-        return await self._asked(groups, question)
+        return await self._asked(groups, question, {*witnesses, *planted})
 
-    async def _asked(self, groups: Mapping[str, tuple[str, ...]], question: Mapping[str, object]) -> Measured:
+    async def _asked(self, groups: Mapping[str, tuple[str, ...]], question: Mapping[str, object], planted: Collection[str]) -> Measured:
         if self._scratch is None:
             raise JudgeError("the judge is asked outside its `async with`: a bug of spec2prod")
         self._measurements += 1
         scratch = self._scratch / str(self._measurements)
         scratch.mkdir()
-        reader = Reader(nonce := secrets.token_hex(16))
+        reader = Reader(nonce := secrets.token_hex(16), planted)
         request = {
             **question,
             "nonce": nonce,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,12 +27,13 @@ class Progress:
 class Reader:
     """Gathers one measurement."""
 
-    def __init__(self, nonce: str) -> None:
-        """`nonce` is what this worker was given: another's answer is not taken for its."""
+    def __init__(self, nonce: str, planted: Collection[str] = ()) -> None:
+        """`nonce` is what this worker was given: another's answer is not taken for its. Tests of `planted` files are no progress."""
         self.ended = False
         self.last_test = ""
         self._nonce = nonce
-        self._known = 0
+        self._planted = frozenset(planted)
+        self._known = self._done = 0
         self._tried: set[str] = set()
         self._python = ""
         self._cases: dict[str, JudgedCase] = {}
@@ -70,7 +71,7 @@ class Reader:
     @property
     def progress(self) -> Progress:
         """Return how far the measurement is."""
-        measured, tried = len(self._cases), len(self._tried)  # asked after every line: counted, never gathered
+        measured, tried = self._done, len(self._tried)  # asked after every line: counted, never gathered
         return Progress(measured=measured, tests=max(self._known, measured), tried=tried, mutants=len(self._mutants))
 
     def measured(self, groups: Mapping[str, tuple[str, ...]]) -> Measured:
@@ -111,7 +112,8 @@ class Reader:
         self._mutants.append(Mutant(module=message["file"], **{name: message[name] for name in names}))
 
     def _on_collected(self, message: dict[str, Any]) -> None:
-        self._known += len(message["tests"])
+        if message["group"] not in self._planted:
+            self._known += len(message["tests"])
         self._too_many += message["too_many"]
         self._at_import[message["group"]] = _evidence(message["evidence"])
         for error in message["errors"]:
@@ -122,6 +124,7 @@ class Reader:
 
     def _on_test(self, message: dict[str, Any]) -> None:
         name = self.last_test = message["test"]
+        self._done += name not in self._cases and name.partition("::")[0] not in self._planted
         self._cases[name] = JudgedCase(
             id=name,
             function=name.partition("[")[0],

@@ -22,6 +22,12 @@ _LAYOUT_LOCK = 0x5BEC2
 # Who is cut off in mid-transaction is ended there: else what it has locked stays locked until the server notices.
 _END_IT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_xid = (?::text::xid8)::xid"
 _COMMITTED, _UNDECIDED = "committed", "in progress"
+# Source: docs/how-to/run-a-fleet.md, roles.sql.
+_RIGHTS = (
+    "name a login in SPEC2PROD_DATABASE_URL that may: queue, runs, defects list and show need spec2prod_read; run of several components, "
+    "queue move, queue remove and defects dispose need spec2prod_submit; worker, run of one component and queue drain need spec2prod_work "
+    "(the roles: docs/how-to/run-a-fleet.md)"
+)
 
 
 class PostgresDatabase:
@@ -232,6 +238,9 @@ class PostgresDatabase:
             raise self._trouble(StoreUnreachableError if self._connection.is_lost else StoreError, error) from error
 
     def _trouble(self, kind: type[StoreError], error: psycopg.Error) -> StoreError:
+        if isinstance(error, psycopg.errors.InsufficientPrivilege):
+            who = self._connection.info.user
+            return StoreError(f"{who} has no right to do that ({str(error).strip()})", where=self.name, next_step=_RIGHTS)
         step = "check the URL, that the server runs, and the role's grants (docs/how-to/run-a-fleet.md)"
         return kind(f"the database {self.name} cannot be used ({str(error).strip()})", where="SPEC2PROD_DATABASE_URL", next_step=step)
 

@@ -186,6 +186,11 @@ class Runs:
         ((count,),) = self._database.rows("SELECT count(*) FROM steps WHERE run_id = ?", run.id)
         return int(count or 0)
 
+    def last_step_at(self, run: StoredRun) -> float | None:
+        """Return when the last of its steps was done (seconds since 1970); None where none is."""
+        ((ended,),) = self._database.rows("SELECT max(ended_at) FROM steps WHERE run_id = ?", run.id)
+        return None if ended is None else float(ended)
+
     def forget(self, run: StoredRun, stages: Collection[str]) -> int:
         """Forget the steps of some stages; return how many there were."""
         names = [str(name) for (name,) in self._database.rows("SELECT name FROM steps WHERE run_id = ?", run.id)]
