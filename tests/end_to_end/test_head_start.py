@@ -55,6 +55,21 @@ def test_the_tests_of_a_changed_file_start_before_the_run_does_and_once(project:
     assert (again.code, _processes(again.report, "pytest")) == (0, [])
 
 
+def test_what_the_linter_stopped_by_mending_does_not_teach_how_long_it_takes(tmp_path: Path) -> None:
+    project = layouts.flat_module(tmp_path / "project")
+    project.write({"sums.py": layouts.CODE.replace("def ", "import os\n\n\ndef ", 1)})
+    ended = project.run("sums", "--async")
+    assert "os" not in (project.root / "sums.py").read_text().split()
+    (file,) = (project.root / standing.FOLDER).glob("*.starts.json")
+    known = standing.take_starts(str(project.root), file.name.partition(".")[0])
+    assert known is not None
+    others = [each for each in known.starts if each.tool != "ruff"]  # which is asked about some files, and mends, too
+    assert others
+    for start in others:
+        *_, last = _processes(ended.report, start.tool)
+        assert (last["exit_code"] >= 0, start.wall_ms) == (True, pytest.approx(last["wall_ms"], abs=0.01)), start.tool
+
+
 @pytest.mark.slow
 def test_a_wrong_guess_is_ended_told_and_not_believed(project: layouts.Project) -> None:
     _remember(project, argv=["python3", "-c", "import time; time.sleep(600)"])

@@ -51,7 +51,8 @@ def _start(ahead: Ahead, session: Session, group: Sequence[Gate], run: Run) -> S
     command, secret = command_of(group, session.component), _secret(session.ports)
     words = list(_words(command, secret))
     earlier = next((each for each in (ahead.known.starts if ahead.known else []) if each.argv == words), None)
-    took = next((each.wall_ms for each in run.processes if each.command == command), earlier.wall_ms if earlier else None)
+    ends = reversed(run.processes)  # the last one came to its end: one before it may have been stopped, when the linter mended its files
+    took = next((each.wall_ms for each in ends if each.command == command), earlier.wall_ms if earlier else None)
     # the same command names the same files: a question's inputs cost some 20 ms
     reads = earlier.reads if earlier else sorted({path for gate in group for path in _reads(session, gate)})
     if took is None or not reads:
