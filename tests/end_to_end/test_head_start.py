@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +66,24 @@ def test_what_the_linter_stopped_by_mending_does_not_teach_how_long_it_takes(tmp
     (file,) = (project.root / standing.FOLDER).glob("*.starts.json")
     known = standing.take_starts(str(project.root), file.name.partition(".")[0])
     assert known is not None
-    others = [each for each in known.starts if each.tool != "ruff"]  # which is asked about some files, and mends, too
-    assert others
-    for start in others:
-        *_, last = _processes(ended.report, start.tool)
-        assert (last["exit_code"] >= 0, start.wall_ms) == (True, pytest.approx(last["wall_ms"], abs=0.01)), start.tool
+    processes = ended.report["run"]["processes"]
+    stopped = {each["tool"] for each in processes if each["exit_code"] == -signal.SIGTERM}
+    assert stopped
+    assert {each["tool"]: each["exit_code"] for each in processes if each["tool"] in stopped} == dict.fromkeys(stopped, 0)
+    for start in known.starts:
+        if start.tool in stopped:
+            *_, last = _processes(ended.report, start.tool)
+            assert start.wall_ms == pytest.approx(last["wall_ms"], abs=0.01), start.tool
+
+
+def test_a_tool_that_cannot_be_started_has_no_head_start(tmp_path: Path) -> None:
+    project = layouts.flat_module(tmp_path / "project")
+    project.run("sums", "--async", env={"PATH": os.defpath})
+    (file,) = (project.root / standing.FOLDER).glob("*.starts.json")
+    known = standing.take_starts(str(project.root), file.name.partition(".")[0])
+    assert known is not None
+    assert "ruff" in {each.tool for each in known.starts}
+    assert all(shutil.which(each.argv[0], path=os.defpath) for each in known.starts)
 
 
 @pytest.mark.slow

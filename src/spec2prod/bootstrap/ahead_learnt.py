@@ -51,8 +51,9 @@ def _start(ahead: Ahead, session: Session, group: Sequence[Gate], run: Run) -> S
     command, secret = command_of(group, session.component), _secret(session.ports)
     words = list(_words(command, secret))
     earlier = next((each for each in (ahead.known.starts if ahead.known else []) if each.argv == words), None)
-    ends = reversed(run.processes)  # the last one came to its end: one before it may have been stopped, when the linter mended its files
-    took = next((each.wall_ms for each in ends if each.command == command), earlier.wall_ms if earlier else None)
+    # the last one that started came to its end: one before it may have been stopped, when the linter mended its files
+    ends = (each.wall_ms for each in reversed(run.processes) if each.command == command and each.exit_code is not None)
+    took = next(ends, earlier.wall_ms if earlier else None)
     # the same command names the same files: a question's inputs cost some 20 ms
     reads = earlier.reads if earlier else sorted({path for gate in group for path in _reads(session, gate)})
     if took is None or not reads:
