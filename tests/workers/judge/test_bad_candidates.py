@@ -280,3 +280,13 @@ def test_files_that_cannot_be_judged_are_told_and_the_others_are_judged(ask: Ask
     assert told.tests["test_beside"]["outcome"] == "passed"
     assert told.tests["test_beside"]["lines"] == {"unit.py": [2]}
     assert told.tests["test_good"]["outcome"] == "passed"
+
+
+def test_a_patch_is_noticed_though_no_test_names_what_makes_it(ask: Ask) -> None:
+    helper = "def patched(box):\n    from unittest import mock\n    return mock.patch.object(box, 'open', lambda self: 4)\n"
+    test = "import helper\nimport unit\n\n\ndef test_it():\n    with helper.patched(unit.Box):\n        assert unit.Box().open() == 4\n"
+    files = {"unit.py": UNIT, "helper.py": helper, "test_helped.py": test, "test_other.py": "def test_nothing():\n    assert True\n"}
+    told = ask(files, ["unit.py"])
+    assert told.tests["test_it"]["outcome"] == "passed"
+    assert "unit_patched" in told.kinds("test_it")
+    assert told.kinds("test_nothing") == set()

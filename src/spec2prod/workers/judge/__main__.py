@@ -6,6 +6,7 @@ The folder becomes a package of a name of its own, so that none of its files can
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -26,4 +27,6 @@ def load() -> None:
 
 if __name__ == "__main__":
     load()
-    sys.exit(importlib.import_module(NAME + ".serving").main())
+    code = importlib.import_module(NAME + ".serving").main()
+    sys.stderr.flush()
+    os._exit(code)  # all that was started has ended, all is said: what is left to take down is memory

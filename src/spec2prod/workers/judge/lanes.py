@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import base, family
+from . import family
 from .mutating import Module
 from .wire import Channel
 from .work import Job, Key, Limits
@@ -47,8 +47,8 @@ class Lane:
 class Lanes:
     """Starts and ends lanes, and knows those that live. Subclasses listen to them."""
 
-    def __init__(self, request: dict[str, Any], modules: dict[str, Module]) -> None:
-        """Start the base; it imports pytest while we go on."""
+    def __init__(self, request: dict[str, Any], modules: dict[str, Module], started: tuple[int, Channel] | None) -> None:
+        """`started` is the base, with its number; None where nothing can be forked from it."""
         self.request, self.modules = request, modules
         self.limits = Limits.of(request.get("limits", {}))
         self.root, self.scratch = os.path.realpath(request["root"]), os.path.realpath(request["scratch"])
@@ -58,8 +58,11 @@ class Lanes:
         self._selector = selectors.DefaultSelector()
         self._processes: list[subprocess.Popen[bytes]] = []
         family.adopt_orphans()
-        self.forks = hasattr(os, "fork") and request.get("fork", True)
-        self._base_pid, self._base = self._start_base() if self.forks else (0, None)
+        self.forks = started is not None
+        self._base_pid = started[0] if started else 0
+        self._base = started[1] if started else None
+        if self._base is not None:
+            self._selector.register(self._base.end, selectors.EVENT_READ, self._on_base)
 
     def _on_base(self) -> None:
         """Take what the base says."""
@@ -72,29 +75,6 @@ class Lanes:
     def _on_pipe(self, lane: Lane) -> None:
         """Take what a lane's job says."""
         raise NotImplementedError
-
-    def _start_base(self) -> tuple[int, Channel | None]:
-        ours, theirs = socket.socketpair()
-        errors = os.path.join(self.scratch, "base-errors")
-        me = os.getpid()
-        pid = os.fork()
-        if not pid:
-            kept = theirs.fileno()
-            os.closerange(3, kept)
-            os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX") if hasattr(os, "sysconf") else 1024)
-            os.setsid()
-            base.main(theirs, self.modules, self.root, errors, parent=me, named=self._named())
-        theirs.close()
-        channel = Channel(ours)
-        self._selector.register(ours, selectors.EVENT_READ, self._on_base)
-        return pid, channel
-
-    def _named(self) -> set[str]:
-        """Return which heavy plugins the judged files name, the `conftest.py` files above them included."""
-        files = {Path(self.root, file) for files in self.files.values() for file in files}
-        files |= {parent / "conftest.py" for file in set(files) for parent in file.parents if parent.is_relative_to(self.root)}
-        texts = [file.read_text(encoding="utf-8", errors="replace") for file in files if file.is_file()]
-        return {word for word in ("hypothesis",) if any(word in text for text in texts)}
 
     def _start_lane(self, key: Key, job: Job | None = None) -> None:
         ours, theirs = socket.socketpair()

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import family
+from . import base, family
 from .lanes import JudgeError, Lane, Lanes
 from .mutating import Module
+from .wire import Channel
 from .work import Job, Key
 
 TICK_S = 0.1
@@ -26,23 +27,24 @@ Tell = Callable[[dict[str, Any]], None]
 class Judge(Lanes):
     """Runs jobs on lanes. Subclasses say what follows from what has ended."""
 
-    def __init__(self, request: dict[str, Any], modules: dict[str, Module], tell: Tell) -> None:
-        """Start the base; nothing is to be done yet."""
+    def __init__(self, request: dict[str, Any], modules: dict[str, Module], tell: Tell, started: tuple[int, Channel] | None) -> None:
+        """Nothing is to be done yet; `started` is the base."""
         self.tell = tell
         self.queue: list[Job] = []
         self.wanted: list[Key] = []
         self.direct: set[str] = set()
         self.clean_s: dict[str, float] = {}
-        super().__init__(request, modules)
+        super().__init__(request, modules, started)
 
     def run(self) -> None:
         """Go on until nothing is left to do."""
         try:
             while True:
                 self.feed()
-                if not any(self._is_busy(lane) for lane in self.lanes) and not self.queue and not self.wanted and not self.advance():
+                if self.queue or self.wanted or any(self._is_busy(lane) for lane in self.lanes):
+                    self._wait()
+                elif not self.advance():
                     return
-                self._wait()
         finally:
             self._close()
 
@@ -132,7 +134,7 @@ class Judge(Lanes):
 
     def _on_base(self) -> None:
         if self._base is not None and self._base.arrived()[1]:
-            raise JudgeError("pytest could not be made ready: " + self._words(os.path.join(self.scratch, "base-errors")))
+            raise JudgeError("pytest could not be made ready: " + self._words(base.errors_of(self.request)))
 
     def _on_lane(self, lane: Lane) -> None:
         messages, gone = lane.channel.arrived()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import marshal
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from types import CodeType
@@ -49,6 +50,14 @@ class Module:
         self._skeletons: dict[int, list[Any]] = {}
         self._parts: dict[tuple[int, str], CodeType] = {}  # compiled once, before any fork
         self.mutants = told_apart([each for each in self._found() if not self._is_equal(each)], source.split("\n")) if mutable else []
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process of this Python needs to go on; compiled code travels as in a `.pyc` file."""
+        return {**self.__dict__, "_parts": marshal.dumps(self._parts), "_skeletons": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Be as the other one was."""
+        self.__dict__.update(state, _parts=marshal.loads(state["_parts"]))  # noqa: S302 - written by the judge
 
     def part(self, top: int, mutant: Mutant | None = None) -> CodeType:
         """Return one statement of the module compiled, changed or not."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
@@ -44,16 +47,51 @@ def notice_classes(watch: Watch, files: Collection[str], component: list[ModuleT
         original(self, target, name, *rest, **options)
 
     MonkeyPatch.setattr = setattr_  # type: ignore[method-assign]
-    mock = sys.modules.get("unittest.mock")
-    if mock is not None:
-        entered = mock._patch.__enter__  # noqa: SLF001 - there is no public name
+    when_imported("unittest.mock", lambda mock: notice_mock(mock, told))
 
-        def enter(self: Any) -> Any:  # noqa: ANN401 - as the original
-            target = self.getter()
-            told(target, self.attribute)
-            return entered(self)
 
-        mock._patch.__enter__ = enter  # noqa: SLF001 - as above
+def notice_mock(mock: Any, told: Callable[[object, object], None]) -> None:  # noqa: ANN401 - a module
+    """Have `told` know what is patched by `unittest.mock`."""
+    entered = mock._patch.__enter__  # noqa: SLF001 - there is no public name
+
+    def enter(self: Any) -> Any:  # noqa: ANN401 - as the original
+        target = self.getter()
+        told(target, self.attribute)
+        return entered(self)
+
+    mock._patch.__enter__ = enter  # noqa: SLF001 - as above
+
+
+def when_imported(name: str, then: Callable[[Any], None]) -> None:
+    """Call `then` with the module: now where it lives, else as soon as somebody has imported it, by whatever words."""
+    if name in sys.modules:
+        then(sys.modules[name])
+    else:
+        sys.meta_path.insert(0, Awaited(name, then))
+
+
+class Awaited(MetaPathFinder):
+    """Stands before the other finders until the one module is looked for."""
+
+    def __init__(self, name: str, then: Callable[[Any], None]) -> None:
+        """As `when_imported`."""
+        self._name, self._then = name, then
+
+    def find_spec(self, fullname: str, *_: object, **__: object) -> ModuleSpec | None:
+        """Have the others find it, and hear of it after it has run."""
+        if fullname != self._name:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            run = spec.loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                run(module)
+                self._then(module)
+
+            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
 
 
 def defined_in(value: object, files: Collection[str], component: list[ModuleType]) -> bool:

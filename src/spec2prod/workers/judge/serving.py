@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import signal
 import socket
 import sys
-import tokenize
 from typing import Any
 
-from . import base, lane
-from .lanes import JudgeError
-from .measuring import Measurement
-from .mutating import Module
-from .statements import executable
+from . import base
 
 FORMAT = 1
+PYTHON = sys.version.partition(" ")[0]
 KEPT_ENVIRONMENT = (
     "PATH",
     "LANG",
@@ -46,10 +41,17 @@ def main() -> int:
 
     settle(request)
     signal.signal(signal.SIGTERM, stop)
-    tell({"event": "hello", "format": FORMAT, "nonce": request["nonce"], "python": platform.python_version(), "forks": hasattr(os, "fork")})
+    started = base.start(request) if hasattr(os, "fork") and request.get("fork", True) else None
+    from .lanes import JudgeError  # noqa: PLC0415 - while the base imports pytest
+    from .measuring import Measurement  # noqa: PLC0415 - as above
+    from .reading import hand_over, read  # noqa: PLC0415 - as above
+
+    tell({"event": "hello", "format": FORMAT, "nonce": request["nonce"], "python": PYTHON, "forks": hasattr(os, "fork")})
     try:
         modules = read(request, tell)
-        measurement = Measurement(request, modules, tell)
+        if started is not None:
+            hand_over(modules, request)
+        measurement = Measurement(request, modules, tell, started)
         measurement.run()
     except JudgeError as error:
         tell({"event": "error", "reason": str(error)})
@@ -60,19 +62,17 @@ def main() -> int:
 
 def be_lane(descriptors: list[int]) -> int:
     """Be a lane in an interpreter of our own: nothing is warm, everything else is the same."""
+    from . import lane  # noqa: PLC0415 - here alone
+    from .mutating import Module  # noqa: PLC0415 - here alone
+    from .reading import text_of  # noqa: PLC0415 - here alone
+
     setting = json.loads(sys.stdin.read())
     modules = {path: Module(file, path, text_of(path)) for path, file in setting.pop("modules").items()}
-    base.warm_up(setting["root"])
+    base.warm_up(setting["root"], base.HEAVY)
     channel = socket.socket(fileno=descriptors[0])
     os.set_inheritable(descriptors[0], False)  # noqa: FBT003 - it takes no name
     lane.begin(channel, setting, modules, descriptors[1] if len(descriptors) > 1 else None, os.getppid(), session=False)
     return 0
-
-
-def text_of(path: str) -> str:
-    """Return a module's source, as Python reads it."""
-    with tokenize.open(path) as opened:
-        return opened.read()
 
 
 def stop(*_: object) -> None:
@@ -97,23 +97,3 @@ def settle(request: dict[str, Any]) -> None:
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     sys.dont_write_bytecode = True
     os.makedirs(request["scratch"], exist_ok=True)
-
-
-def read(request: dict[str, Any], tell: Any) -> dict[str, Module]:  # noqa: ANN401 - a function
-    """Parse the component's modules, and tell the mutants; what does not parse is told, and has none."""
-    modules: dict[str, Module] = {}
-    mutable, is_mutating = request.get("mutable"), request.get("mutate", "matrix") != "none"
-    for file in request["modules"]:
-        path = os.path.realpath(os.path.join(request["root"], file))
-        try:
-            module = Module(file, path, text_of(path), mutable=is_mutating)
-        except (OSError, SyntaxError, ValueError) as error:
-            tell({"event": "unreadable", "module": file, "reason": str(error)})
-            continue
-        if mutable is not None:
-            module.mutants = [each for each in module.mutants if each.id in mutable]
-        modules[path] = module
-        tell({"event": "module", "module": file, "statements": executable(module.tree)})
-        for mutant in module.mutants:
-            tell({"event": "mutant", **mutant.told()})
-    return modules

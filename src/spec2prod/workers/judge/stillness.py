@@ -28,6 +28,8 @@ from typing import Any
 
 import pytest
 
+from .holding import Holding, filled, identity
+
 STANDARD: frozenset[str] = getattr(sys, "stdlib_module_names", frozenset())  # Python 3.10; before, nothing is shared
 JUDGING = {"pytest", "_pytest", "pluggy"}
 PLAIN = (str, bytes, int, float, complex, bool, type(None), type(...), range, slice)
@@ -59,7 +61,6 @@ SKIPPED = {
 }
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGALRM", "SIGCHLD", "SIGPIPE") if hasattr(signal, name)]
 MOST = 5000  # values looked at
-identity = object.__hash__  # of a living object as unlike any other's as `id`, which tells each call to every audit hook: ours costs more
 
 
 class Unknown(Exception):  # noqa: N818 - an answer, not an error
@@ -76,8 +77,9 @@ class Stillness:
         self._all = dict(sys.modules)
         self._modules = [module for module in list(sys.modules.values()) if self._is_the_projects(module)]
         self._sizes = [each.cache_info().currsize for each in caches]
+        self._holding = Holding()
         try:
-            self._before = self._shapes() if STANDARD else []
+            self._before = self._shapes(self._holding) if STANDARD else []
         except Unknown as error:
             self.unknown = str(error)
         self._around = around()
@@ -90,7 +92,9 @@ class Stillness:
             elif cache.cache_info().currsize != size:
                 return False
         try:
-            return around() == self._around and self._count() == len(self._modules) and self._shapes() == self._before
+            if around() != self._around or self._count() != len(self._modules):
+                return False
+            return self._holding.holds() or self._shapes(Holding()) == self._before
         except Unknown:
             return False
 
@@ -99,7 +103,7 @@ class Stillness:
         if self.unknown or type(item) is not pytest.Function:
             return False
         try:
-            Look(self._is_ours).shape(getattr(getattr(item, "callspec", None), "params", {}))
+            Look(self._is_ours, Holding()).shape(getattr(getattr(item, "callspec", None), "params", {}))
         except Unknown:
             return False
         return True
@@ -120,17 +124,17 @@ class Stillness:
         module = sys.modules.get(name) if isinstance(name, str) else None
         return module is not None and self._is_the_projects(module)
 
-    def _shapes(self) -> list[Any]:
-        look = Look(self._is_ours)
+    def _shapes(self, holding: Holding) -> list[Any]:
+        look = Look(self._is_ours, holding)
         return [look.named(vars(module)) for module in self._modules]
 
 
 class Look:
     """One look at values: each is described once, by what can be compared later."""
 
-    def __init__(self, is_ours: Any) -> None:  # noqa: ANN401 - a function
-        """`is_ours` knows the project's modules by name."""
-        self._is_ours = is_ours
+    def __init__(self, is_ours: Any, holding: Holding) -> None:  # noqa: ANN401 - a function
+        """`is_ours` knows the project's modules by name; `holding` remembers what can be changed, and is seen on the way."""
+        self._is_ours, self._holding = is_ours, holding
         self._seen: set[int] = set()
 
     def shape(self, value: Any) -> Any:  # noqa: ANN401, C901, PLR0911, PLR0912 - every kind of value has its own way
@@ -150,10 +154,14 @@ class Look:
         if isinstance(value, types.ModuleType):
             return self._known(value.__name__, value)
         if kind is dict or kind is types.MappingProxyType:
+            self._holding.mapping(value)
             return [(self.shape(key), self.shape(each)) for key, each in value.items()]
         if kind in (list, tuple):
+            if kind is list:
+                self._holding.sequence(value)
             return (identity(value), [self.shape(each) for each in value])
         if kind in (set, frozenset):
+            self._holding.members(value)
             return (identity(value), sorted(map(repr, map(self.shape, value))))
         if isinstance(value, types.FunctionType):
             return self._function(value)
@@ -168,21 +176,25 @@ class Look:
         if isinstance(value, functools._lru_cache_wrapper):  # noqa: SLF001 - there is no public name
             return (identity(value), self.shape(value.__wrapped__))
         if self._is_ours(kind.__module__) and isinstance(getattr(value, "__dict__", None), dict) and not slotted(kind):
+            self._holding.attribute(value, "__dict__")
             return (identity(value), self.shape(vars(value)))
         raise Unknown(f"a {kind.__module__}.{kind.__qualname__}")
 
     def _function(self, value: Any) -> Any:  # noqa: ANN401 - a function
         if not self._is_ours(value.__module__):
             return self._known(value.__module__, value)
+        self._holding.function(value)
         cells = [cell.cell_contents for cell in value.__closure__ or () if filled(cell)]
         parts = (value.__defaults__, value.__kwdefaults__, *cells)
         return (identity(value), identity(value.__code__), [self.shape(each) for each in parts], self.named(vars(value)))
 
     def named(self, names: Any) -> list[Any]:  # noqa: ANN401 - a mapping
         """Describe what a module, a class or a function holds by name; nothing that is made for the look is looked at."""
+        self._holding.mapping(names)
         return [(name, self.shape(each)) for name, each in list(names.items()) if name not in SKIPPED]
 
     def _class(self, value: type) -> Any:  # noqa: ANN401 - its description
+        self._holding.attribute(value, "__bases__")
         for base in value.__mro__[1:]:
             self._known(base.__module__, base)
         return self.named(vars(value))
@@ -199,15 +211,6 @@ def slotted(kind: type) -> bool:
     return any(each.__module__ == "builtins" and each is not object for each in kind.__mro__) or any(
         "__slots__" in vars(each) for each in kind.__mro__
     )
-
-
-def filled(cell: Any) -> bool:  # noqa: ANN401 - a cell
-    """Whether a closure's cell has a value yet."""
-    try:
-        _ = cell.cell_contents
-    except ValueError:
-        return False
-    return True
 
 
 def around() -> list[Any]:
