@@ -157,7 +157,7 @@ class Beforehand:
 
 
 OUT_OF_TIME = "the time for changes was over"  # what the judge's worker says of a mutant that it did not come to
-# What a piece of evidence says against a test. Kinds that are not here (fork, subprocess, loopback, collaborator_patched) are told only.
+# What a piece of evidence says against a test. The others (fork, subprocess, loopback, collaborator_patched, assigned) are told only.
 NOTHING_DONE = "removed statement"
 DECLARATION = "declaration"  # the operator that changes what a module declares; tried only on tests that notice nothing else
 NOTHING_RETURNED = "return value"  # the operator that has a function return None

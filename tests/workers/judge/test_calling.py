@@ -127,12 +127,12 @@ import time
 import unit
 
 
-def test_leaves():
-    unit.LIMIT = 3
-
-
 def test_leaves_more():
     unit.LIMIT = 99
+
+
+def test_leaves_what_was_there():  # the last of the two: it undoes the other, and a change of the limit as well
+    unit.LIMIT = 3
 
 
 def test_low():

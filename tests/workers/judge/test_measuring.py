@@ -310,19 +310,20 @@ def test_every_kind_of_test_runs_as_in_pytest_and_the_projects_options_stay_outs
     assert not told.troubles
 
 
-def test_a_module_that_is_broken_or_not_there_is_told(tmp_path: Path) -> None:
+def test_a_module_that_is_broken_too_deep_or_not_there_is_told(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("def f(:\n")
+    (tmp_path / "deep.py").write_text(f"def f():\n    return {' + '.join(['1'] * 2000)}\n")
     request = {
         "root": str(tmp_path),
         "import_root": ".",
         "scratch": str(tmp_path / "s"),
         "nonce": "n",
         "groups": [],
-        "modules": ["broken.py", "gone.py"],
+        "modules": ["broken.py", "deep.py", "gone.py"],
     }
     done = subprocess.run([sys.executable, str(WORKER)], input=json.dumps(request) + "\n", capture_output=True, text=True, check=True)
     told = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [event["module"] for event in told if event["event"] == "unreadable"] == ["broken.py", "gone.py"]
+    assert [event["module"] for event in told if event["event"] == "unreadable"] == ["broken.py", "deep.py", "gone.py"]
 
 
 def test_c_code_a_slow_import_and_side_effects_of_an_import_are_no_obstacle(ask: Ask) -> None:

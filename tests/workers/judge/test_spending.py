@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from spec2prod.workers.judge import reading
+from spec2prod.workers.judge.mutating import Module
+from spec2prod.workers.judge.mutation import nested
 from tests.workers.judge.conftest import Ask, Told
 
 UNIT = "def double(x):\n    return x * 2\n\n\ndef half(x):\n    return x // 2\n"
@@ -95,3 +100,100 @@ def test_a_case_that_is_left_out_leaves_the_fixtures_of_the_next_as_they_must_be
     ]
     assert told.of_function(words, "test_base") == {"survived"}
     assert told.of_function(words, "test_two") == {"assertion"}
+
+
+METHODS = """\
+import functools
+
+
+class Base:
+    def size(self):
+        return 4
+
+
+class Box(Base):
+    rate = 2
+
+    class Lid:
+        def high(self):
+            return 7
+
+    def __init__(self):
+        self.__count = 5
+
+    def size(self):
+        return super().size() + 1
+
+    def hidden(self):
+        return self.__count
+
+    @property
+    def twice(self):
+        return (lambda x: x * 2)(self.rate)
+
+    @functools.lru_cache
+    def kept(self):
+        return __class__.rate + 3
+
+
+if Box:
+    class Late:
+        def late(self):
+            return 8
+"""
+OF_METHODS = """\
+import unit
+
+def test_size():
+    assert unit.Box().size() == 5
+def test_hidden():
+    assert unit.Box().hidden() == 5
+def test_twice():
+    assert unit.Box().twice == 4
+def test_kept():
+    assert unit.Box().kept() == 5
+def test_high():
+    assert unit.Box.Lid().high() == 7
+def test_late():
+    assert unit.Late().late() == 8
+"""
+
+
+def test_a_change_in_a_method_is_put_in_without_its_class_being_made_anew(ask: Ask) -> None:
+    told = ask({"unit.py": METHODS, "test_unit.py": OF_METHODS}, ["unit.py"], mutate="matrix", groups=SUITE)
+    changes = {
+        "test_size": {"`4` becomes `5`", "`1` becomes `2`"},
+        "test_hidden": {"`5` becomes `6`"},
+        "test_twice": {"`2` becomes `3`", "`*` becomes `/`"},
+        "test_kept": {"`3` becomes `4`", "`+` becomes `-`"},
+        "test_high": {"`7` becomes `8`"},
+        "test_late": {"`8` becomes `9`"},
+    }
+    for test, words in changes.items():
+        for each in words:
+            assert "assertion" in told.outcomes(each, test), (test, each)
+    at_import = {each["id"] for each in told.mutants.values() if each["module_level"]}
+    # no method needs an import of its own, but for the two changes that take `super()` and `__class__` away
+    assert told.spent["lanes"] == 2 + len(at_import) + 2
+
+
+def test_a_class_is_not_compiled_again_for_each_change_of_a_method() -> None:
+    def size(methods: int) -> int:
+        source = "class Box:\n" + "".join(f"    def step_{number}(self, x):\n        return x + {number}\n" for number in range(methods))
+        module = Module("unit.py", "/project/unit.py", source)
+        return sum(len(code.co_consts) + sum(len(each.co_code) for each in nested(code)) for code in module.__dict__["_parts"].values())
+
+    assert size(40) < 5 * size(10)
+
+
+def test_what_the_judge_could_not_hand_over_is_read_by_the_base_itself(tmp_path: Path) -> None:
+    (tmp_path / "unit.py").write_text(METHODS)
+    (tmp_path / "scratch").mkdir()
+    request = {"root": str(tmp_path), "scratch": str(tmp_path / "scratch"), "modules": ["unit.py"]}
+    read = reading.taken(request)
+    reading.hand_over(read, request)
+    (tmp_path / "unit.py").unlink()
+    assert [mutant.told() for module in reading.taken(request).values() for mutant in module.mutants] == [
+        mutant.told() for module in read.values() for mutant in module.mutants
+    ]
+    assert not list((tmp_path / "scratch").iterdir())

@@ -78,7 +78,7 @@ def _mutant(module: Module, top: int, node: ast.expr, slot: Slot, change: tuple[
         operator=OPERATOR,
         words=words,
         statement=module.first_lines.get(node.lineno, node.lineno),
-        top=top,
+        unit=(top,),
         owner=(),
         slot=slot,
         new=[located(each, node) for each in new] if isinstance(new, list) else located(new, node),

@@ -10,7 +10,7 @@ from .work import Job, function_of
 # What a test leaves changed for whoever comes after it in the same process: it may even undo a change of the code.
 LEFT_CHANGED = {
     *("component_state", "component_changed", "code_replaced", "environment", "cwd", "sys.path", "sys.modules", "signals", "threads"),
-    "pytest_changed",
+    *("pytest_changed", "assigned"),
 }
 
 

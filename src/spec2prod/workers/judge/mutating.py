@@ -10,7 +10,7 @@ from types import CodeType
 from typing import Any
 
 from . import operators
-from .mutation import Mutant, Slot, nested, part
+from .mutation import Mutant, Slot, Unit, nested, part
 from .pointing import told_apart
 from .statements import first_lines
 
@@ -23,17 +23,20 @@ ANNOTATIONS = ("annotation", "returns", "type_params")
 
 @dataclass(frozen=True)
 class Place:
-    """Where the walk is: the slot of the node, the functions around it, the module's statement it stands in."""
+    """Where the walk is: the slot of the node, the functions around it, the unit it stands in, and whether it is that unit itself."""
 
     slot: Slot
-    top: int
+    unit: Unit
+    is_unit: bool = True
     owner: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     in_raise: bool = False
 
     def at(self, node: ast.AST, field: str, index: int | None) -> Place:
-        """Return the place of a child."""
-        return replace(self, slot=Slot(node, field, index))
+        """Return the place of a child; the statements of a class that is a unit are units themselves."""
+        if self.is_unit and isinstance(node, ast.ClassDef) and field == "body" and index is not None:
+            return replace(self, slot=Slot(node, field, index), unit=(*self.unit, index))
+        return replace(self, slot=Slot(node, field, index), is_unit=False)
 
 
 class Module:
@@ -47,8 +50,8 @@ class Module:
         lines = source.splitlines()
         self._untouched = {number for number, line in enumerate(lines, start=1) if any(word in line for word in UNTOUCHED)}
         self._count: dict[str, int] = {}
-        self._skeletons: dict[int, list[Any]] = {}
-        self._parts: dict[tuple[int, str], CodeType] = {}  # compiled once, before any fork
+        self._skeletons: dict[Unit, list[Any]] = {}
+        self._parts: dict[tuple[Unit, str], CodeType] = {}  # compiled once, before any fork
         self.mutants = told_apart([each for each in self._found() if not self._is_equal(each)], source.split("\n")) if mutable else []
 
     def __getstate__(self) -> dict[str, Any]:
@@ -59,16 +62,16 @@ class Module:
         """Be as the other one was."""
         self.__dict__.update(state, _parts=marshal.loads(state["_parts"]))  # noqa: S302 - written by the judge
 
-    def part(self, top: int, mutant: Mutant | None = None) -> CodeType:
+    def part(self, unit: Unit, mutant: Mutant | None = None) -> CodeType:
         """Return one statement of the module compiled, changed or not."""
-        key = (top, mutant.id if mutant else "")
+        key = (unit, mutant.id if mutant else "")
         if key not in self._parts:
-            self._parts[key] = part(self.tree, top, self.path, mutant)
+            self._parts[key] = part(self.tree, unit, self.path, mutant)
         return self._parts[key]
 
     def _found(self) -> Iterator[Mutant]:
         for top, node in enumerate(self.tree.body):
-            yield from self._of(node, Place(Slot(self.tree, "body", top), top))
+            yield from self._of(node, Place(Slot(self.tree, "body", top), (top,)))
 
     def _of(self, node: ast.AST, place: Place) -> Iterator[Mutant]:
         if self._is_left_out(node, place):
@@ -92,7 +95,7 @@ class Module:
             operator=operator,
             words=words,
             statement=self.first_lines.get(line, line),
-            top=place.top,
+            unit=place.unit,
             owner=place.owner,
             slot=slot,
             new=located(new, node),
@@ -115,14 +118,14 @@ class Module:
     def _is_equal(self, mutant: Mutant) -> bool:
         """Whether the changed statement compiles to the same code, or not at all."""
         try:
-            new = self.part(mutant.top, mutant)
+            new = self.part(mutant.unit, mutant)
         except (SyntaxError, ValueError, TypeError):
             return True
-        if mutant.top not in self._skeletons:
-            self._skeletons[mutant.top] = skeleton(self.part(mutant.top))
-        is_equal = self._skeletons[mutant.top] == skeleton(new)
+        if mutant.unit not in self._skeletons:
+            self._skeletons[mutant.unit] = skeleton(self.part(mutant.unit))
+        is_equal = self._skeletons[mutant.unit] == skeleton(new)
         if is_equal or not mutant.owner:
-            del self._parts[mutant.top, mutant.id]
+            del self._parts[mutant.unit, mutant.id]
         return is_equal
 
 

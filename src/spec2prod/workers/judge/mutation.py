@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from types import CodeType
 from typing import Any
 
 FUTURE = "__future__"
+Unit = tuple[int, ...]  # the index of one of the module's statements, then, where it is a class, of one in its body, and so on
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Slot:
 class Mutant:
     """One changed place. `line` and `column` are 1-based; `statement` is the line at which its statement begins.
 
-    `top` is the index of the module's statement it stands in; `owner` is the chain of functions around it (outermost
+    `unit` leads to the smallest statement around it that can be compiled by itself; `owner` is the chain of functions around it (outermost
     first, classes included in the names), empty where the place is evaluated while the module is imported.
     """
 
@@ -48,7 +50,7 @@ class Mutant:
     operator: str
     words: str
     statement: int
-    top: int
+    unit: Unit
     owner: tuple[str, ...]
     slot: Slot = field(repr=False)
     new: Any = field(repr=False)
@@ -79,11 +81,22 @@ def whole(tree: ast.Module, file: str, mutant: Mutant | None) -> CodeType:
         return compiled(tree, file)
 
 
-def part(tree: ast.Module, top: int, file: str, mutant: Mutant | None) -> CodeType:
-    """Compile one statement of the module alone, under the module's own `from __future__` imports."""
+def part(tree: ast.Module, unit: Unit, file: str, mutant: Mutant | None) -> CodeType:
+    """Compile one statement of the module alone, under the module's own `from __future__` imports, in what is left of its classes."""
     futures = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == FUTURE]
     with applied(mutant):
-        return compiled(ast.Module(body=[*futures, tree.body[top]], type_ignores=[]), file)
+        return compiled(ast.Module(body=[*futures, alone(tree.body[unit[0]], unit[1:])], type_ignores=[]), file)
+
+
+def alone(node: ast.stmt, below: Unit) -> ast.stmt:
+    """Return a class as if it had no other statement than the one that leads to the unit, with the names that this one may know."""
+    if not below:
+        return node
+    if not isinstance(node, ast.ClassDef):
+        raise TypeError(f"line {node.lineno} is no class")
+    left = copy.copy(node)
+    left.body, left.decorator_list = [alone(node.body[below[0]], below[1:])], []
+    return left
 
 
 def compiled(tree: ast.Module, file: str) -> CodeType:

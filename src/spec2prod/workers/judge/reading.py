@@ -28,8 +28,9 @@ def read(request: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> dic
         path = os.path.realpath(os.path.join(request["root"], file))
         try:
             module = Module(file, path, text_of(path), mutable=is_mutating)
-        except (OSError, SyntaxError, ValueError) as error:
-            tell({"event": "unreadable", "module": file, "reason": str(error)})
+        except (OSError, SyntaxError, ValueError, RecursionError) as error:
+            reason = "it is nested too deeply for this Python" if isinstance(error, RecursionError) else str(error)
+            tell({"event": "unreadable", "module": file, "reason": reason})
             continue
         if mutable is not None:
             module.mutants = [each for each in module.mutants if each.id in mutable]

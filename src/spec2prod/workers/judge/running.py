@@ -142,10 +142,10 @@ class Runner:
         if name == "control":
             for module in self.modules.values():
                 for top in range(len(module.tree.body)):
-                    swap(module, None, self._functions.get(module.path, []), top, anew=True)
+                    swap(module, None, self._functions.get(module.path, []), (top,), anew=True)
         elif name:
             module, mutant = found(self.modules, name)
-            self._swapped = swap(module, mutant, self._functions.get(module.path, []), mutant.top)
+            self._swapped = swap(module, mutant, self._functions.get(module.path, []), mutant.unit)
             if not self._swapped:
                 raise Unswappable("no function of it lives")
             for each in self._caches:

@@ -11,7 +11,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from .mutating import Module
-from .mutation import Mutant, nested, part, whole
+from .mutation import Mutant, Unit, nested, part, whole
 
 Key = tuple[str, int]
 GENERATING = 0x20 | 0x80 | 0x200  # CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR
@@ -28,7 +28,7 @@ def living(files: Iterable[str]) -> dict[str, list[FunctionType]]:
 
 
 def swap(
-    module: Module, mutant: Mutant | None, functions: list[FunctionType], top: int, *, anew: bool = False
+    module: Module, mutant: Mutant | None, functions: list[FunctionType], unit: Unit, *, anew: bool = False
 ) -> list[tuple[FunctionType, CodeType]]:
     """Give the functions of one statement of the module their changed code; return those that were changed, with the code they had.
 
@@ -37,8 +37,8 @@ def swap(
     Raises:
         ValueError: where the changed code no longer fits the living function.
     """
-    old = list(nested(part(module.tree, top, module.path, None) if anew else module.part(top)))
-    new = list(nested(part(module.tree, top, module.path, mutant) if anew or mutant is None else module.part(top, mutant)))
+    old = list(nested(part(module.tree, unit, module.path, None) if anew else module.part(unit)))
+    new = list(nested(part(module.tree, unit, module.path, mutant) if anew or mutant is None else module.part(unit, mutant)))
     living = [(function, place) for function in functions if (place := place_of(function.__code__, old)) is not None]
     changed = [(function, counterpart(old, place, new)) for function, place in living]
     for function, code in changed:

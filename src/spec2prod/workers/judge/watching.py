@@ -43,6 +43,8 @@ READERS = tuple(
 SEARCHING = {"gc.get_objects", "gc.get_referrers", "gc.get_referents", "sys._current_frames"}
 TRACING = {"sys.settrace", "sys.setprofile"}
 NAMING = {"tempfile.mkstemp", "tempfile.mkdtemp"}  # names that nobody else has: what they leave disturbs nobody
+RESTORING = {"_pytest.monkeypatch", "unittest.mock"}  # who puts back what was there
+REPLACED = {"unit_patched", "collaborator_patched"}
 OURS = {"t", "cache", "hypothesis"}  # in the temporary folder: pytest's and hypothesis's, where the judge told them to be
 
 
@@ -224,6 +226,9 @@ def watched_setter(watch: Watch, kind: Callable[[ModuleType, object], str]) -> t
                 told = kind(self, self.__dict__.get(name))
                 if told:
                     watch.tell(told, f"{self.__name__}.{name}")
+                # what stays shows in no comparison where it is the same value: on a changed component it is another one
+                if told in REPLACED and sys._getframe(1).f_globals.get("__name__") not in RESTORING:  # noqa: SLF001 - there is no public way
+                    watch.tell("assigned", f"{self.__name__}.{name}")
             super().__setattr__(name, value)
 
         def __delattr__(self, name: str) -> None:
