@@ -250,6 +250,23 @@ async def test_leftovers_of_a_crash_are_cleared_up_and_a_switch_that_nobody_note
     assert shop.leftovers() == []
 
 
+async def test_a_release_that_died_between_its_switch_and_its_note_is_taken_back_and_made_again(shop: Shop) -> None:
+    first = await shop.version(1)
+    second = await shop.version(2)
+    history = shop.layout.folder / "history" / "ops.jsonl"
+    lines = history.read_text().splitlines(keepends=True)
+    write(history, lines[0])
+    shop.layout.begin("ops", second.digest, first.digest)
+    told = await shop.release()
+    assert (told.already_current, told.came_from, told.current) == (False, first.digest, second.digest)
+    assert [entry.kind for entry in shop.staging.history("ops")] == [Kind.RELEASED, Kind.RELEASED]
+    assert shop.leftovers() == []
+    write(history, "".join(lines))
+    shop.layout.begin("ops", second.digest, first.digest)  # it died after its note
+    assert (await shop.release()).already_current
+    assert not list(shop.layout.folder.glob("begun/*"))
+
+
 async def test_two_deployments_at_once_wait_for_one_another(shop: Shop) -> None:
     async with shop.layout.locked():
         with pytest.raises(DeliveryError, match="another run has been changing staging"):

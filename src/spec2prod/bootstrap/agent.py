@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from platformdirs import user_cache_path
-
 from spec2prod.adapters import examination
 from spec2prod.application.ports import Breaker, Quota, TestWriter
+from spec2prod.bootstrap.folders import cache_folder
 from spec2prod.bootstrap.place import Place, place_of
 from spec2prod.bootstrap.project import project_root
 from spec2prod.bootstrap.request import new_run_id
@@ -163,9 +162,3 @@ def find_openhands() -> Environment | None:
     from spec2prod.adapters.openhands import environment
 
     return environment.find(cache_folder())
-
-
-def cache_folder() -> Path:
-    """Return the user's cache directory; `SPEC2PROD_CACHE_DIR` names another."""
-    own = os.environ.get("SPEC2PROD_CACHE_DIR")
-    return Path(own) if own else user_cache_path("spec2prod", appauthor=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from spec2prod.adapters import programs
 from spec2prod.adapters.interpreter import find_interpreter
 from spec2prod.application.ports import Host, TestWriter
-from spec2prod.bootstrap.agent import cache_folder
+from spec2prod.bootstrap.folders import cache_folder
 from spec2prod.bootstrap.place import Place
 from spec2prod.bootstrap.project import project_root
 from spec2prod.config.settings import read_settings

@@ -20,9 +20,9 @@ from spec2prod.adapters.store.database import Database, open_database
 from spec2prod.adapters.store.queue import Queue
 from spec2prod.application.ports import Event
 from spec2prod.application.working import Pace, Perform, Tools, Until
-from spec2prod.bootstrap.agent import cache_folder
 from spec2prod.bootstrap.attending import attended
 from spec2prod.bootstrap.durable import NOWHERE, place_of_database
+from spec2prod.bootstrap.folders import cache_folder
 from spec2prod.bootstrap.listening import listening
 from spec2prod.bootstrap.project import project_root
 from spec2prod.bootstrap.reporting import as_text, document_of

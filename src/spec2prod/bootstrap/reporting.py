@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spec2prod.adapters import terminal
 from spec2prod.adapters.tree import write_atomic
 from spec2prod.application.ports import Event
+from spec2prod.bootstrap.folders import cache_folder
 from spec2prod.bootstrap.listening import told_to
 from spec2prod.domain.run import Refusal, Run
 from spec2prod.errors import OutputError
@@ -26,7 +28,7 @@ def make_ready() -> None:
     from spec2prod.reports import html, json_report
 
     del rich, json_report
-    html.make_ready()
+    html.make_ready(_compiled())
 
 
 def refuse_unwritable(output: Path) -> None:
@@ -83,9 +85,17 @@ def write_page(run: Run) -> None:
     from spec2prod.reports import html
 
     try:
-        write_atomic(page_of(run), html.render(run))
+        write_atomic(page_of(run), html.render(run, _compiled()))
     except OutputError as error:
         told_to().tell(Event(kind="page", stage=None, text=str(error), at_ms=run.total_ms))
+
+
+def _compiled() -> Path | None:
+    """Return the folder of compiled templates; None where there can be none."""
+    folder = cache_folder() / "pages"
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder if folder.is_dir() else None
 
 
 def page_of(run: Run) -> Path:

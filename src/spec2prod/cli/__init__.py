@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import atexit
 import gc
+import os
 from collections.abc import Callable, Sequence
 
 from spec2prod import __version__
@@ -52,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.set_threshold(100_000)  # what is imported stays: looking through it again and again takes a tenth of a quick command's time
     atexit.unregister(gc.freeze)
     atexit.register(gc.freeze)  # nor is it looked through at the end, where all of it goes anyway: an eighth of a run's own CPU time
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # ours has none, and looking for them reads all that is installed
     streams.prepare()
     args = _parser().parse_args(argv)
     command: Callable[[argparse.Namespace], int] = args.command

@@ -6,7 +6,7 @@ The published JSON Schema, `spec2prod config show` and the page of settings are 
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,6 +29,10 @@ class Part(BaseModel):
 
     # Only what is asked to read something is built: a run asks `Table` alone, which holds all the others.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
+
+    def __deepcopy__(self, memo: dict[int, object] | None = None) -> Self:
+        """Return itself: pydantic copies each default, over and over, and nothing can be changed in one."""
+        return self
 
 
 class ComponentTable(Part):

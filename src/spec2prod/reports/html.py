@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
+from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup, escape
 
 from spec2prod.domain.candidate import by_urgency, counted
@@ -35,9 +38,9 @@ SIGNS = {
 }
 
 
-def render(run: Run) -> str:
-    """Return the page as HTML text with a final newline."""
-    page = _environment().get_template(_PAGE)
+def render(run: Run, compiled: Path | None = None) -> str:
+    """Return the page as HTML text with a final newline; `compiled` is a folder that keeps the compiled template."""
+    page = _environment(compiled).get_template(_PAGE)
     return (
         page.render(
             run=run,
@@ -53,9 +56,18 @@ def render(run: Run) -> str:
     )
 
 
-def make_ready() -> None:
-    """Compile the page, which takes longer than to write one."""
-    _environment().get_template(_PAGE)
+def make_ready(compiled: Path | None = None) -> None:
+    """Compile the page, which takes longer than to write one, or take it from the folder that keeps it."""
+    _environment(compiled).get_template(_PAGE)
+
+
+class Compiled(FileSystemBytecodeCache):
+    """Compiled templates in a folder, known by their text; a folder that takes none only costs time."""
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep one."""
+        with suppress(OSError):
+            super().dump_bytecode(bucket)
 
 
 def _before(first_gates: tuple[object, ...], name: str) -> object | None:
@@ -72,9 +84,14 @@ def _code(text: str) -> Markup:
 
 
 @cache
-def _environment() -> Environment:
+def _environment(compiled: Path | None) -> Environment:
     environment = Environment(
-        loader=PackageLoader("spec2prod.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("spec2prod.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        bytecode_cache=Compiled(str(compiled)) if compiled else None,
     )
     environment.filters |= {
         "duration": words.duration,

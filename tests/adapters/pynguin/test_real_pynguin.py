@@ -15,7 +15,7 @@ from spec2prod.adapters.pynguin import environment
 from spec2prod.adapters.pynguin.asking import PynguinOptions
 from spec2prod.adapters.pynguin.writer import PynguinWriter, Workplace
 from spec2prod.adapters.sandbox import find_sandbox
-from spec2prod.bootstrap.agent import cache_folder
+from spec2prod.bootstrap.folders import cache_folder
 from spec2prod.domain.candidate import TaskOutcome, TaskStatus, TestRequest
 from spec2prod.domain.component import Component
 from spec2prod.domain.screening import screen

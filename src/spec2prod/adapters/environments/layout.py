@@ -4,6 +4,7 @@
     releases/.<digest>.part    one that is being made, or taken away; a crash may leave it, the next deployment clears it up
     current/<component>        a link to the release that is served
     history/<component>.jsonl  what happened, one entry a line
+    begun/<component>.json     a release that is being switched to, until the history knows of it
     lock                       held while something changes
 
 Nothing is ever half there: a folder, a link and a file get their names by one rename.
@@ -97,14 +98,34 @@ class Layout:
         text = file.read_text(encoding="utf-8") if file.exists() else ""
         write(file, text + json.dumps(asdict(entry), ensure_ascii=False) + "\n")
 
+    def begin(self, component: str, digest: str, before: str) -> None:
+        """Note that the link is about to lead to `digest` instead of `before`, and that the history does not say so yet."""
+        self._begun(component).parent.mkdir(parents=True, exist_ok=True)
+        write(self._begun(component), json.dumps([digest, before]))
+
+    def settle(self, component: str) -> None:
+        """Forget what was begun: link and history agree."""
+        self._begun(component).unlink(missing_ok=True)
+
+    def take_back(self, component: str, told: str) -> None:
+        """Let the link lead where it led before a release whose process ended in the middle; `told` is current by the history."""
+        try:
+            digest, before = json.loads(self._begun(component).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return
+        if self.current(component) == digest and before == told != digest:
+            self.switch(component, before)
+        self.settle(component)
+
     def clear_up(self, keep: Iterable[str] | None = None) -> None:
         """Take away what a crash left, and with `keep` every release that is not named there."""
         kept = None if keep is None else set(keep)
         for folder in self.releases.glob("*"):
             if folder.name.endswith(".part") or (kept is not None and folder.name not in kept):
                 remove(folder)
-        for link in self.folder.glob("current/.*.part"):
-            link.unlink(missing_ok=True)
+        for name in ("current", "history", "begun"):
+            for fresh in self.folder.glob(f"{name}/.*.part"):
+                fresh.unlink(missing_ok=True)
 
     @contextlib.asynccontextmanager
     async def locked(self) -> AsyncIterator[None]:
@@ -129,6 +150,9 @@ class Layout:
 
     def _history(self, component: str) -> Path:
         return self.folder / "history" / f"{_safe(component)}.jsonl"
+
+    def _begun(self, component: str) -> Path:
+        return self.folder / "begun" / f"{_safe(component)}.json"
 
 
 def write(file: Path, text: str) -> None:

@@ -99,9 +99,12 @@ class ProcessTarget:
             checks = await self._look.at_all_of(part, record)
             if _healthy(checks):
                 self._layout.publish(part, artifact.digest)
+                self._layout.begin(artifact.component, artifact.digest, here.current)
                 checks = (*checks, await self._switched(artifact.component, artifact.digest, here.current))
                 self._discard_unless_well(artifact, checks)
-            return await self._concluded(artifact, here, checks, run_id)
+            told = await self._concluded(artifact, here, checks, run_id)
+            self._layout.settle(artifact.component)
+            return told
         finally:
             remove(part)
 
@@ -215,8 +218,10 @@ class ProcessTarget:
             return here.held
 
     def _standing(self, component: str) -> Standing:
-        """Return where it stands by the link; what the history does not know of is noted first."""
-        told, served = standing(self.history(component)), self._layout.current(component)
+        """Return where it stands by the link; what was not brought to its end is taken back, what the history does not know of noted."""
+        told = standing(self.history(component))
+        self._layout.take_back(component, told.current)
+        served = self._layout.current(component)
         if served == told.current:
             return told
         version = read_record(self._layout.release(served)).version if served else ""
