@@ -276,9 +276,15 @@ class FakeJudge:
 class FakeHistory:
     """What earlier runs have taught, as it is given; remembers what was learnt."""
 
-    def __init__(self, expected: Mapping[str, float] | None = None, rates: Mapping[str, float] | None = None) -> None:
-        self.expected, self.rates = dict(expected or {}), dict(rates or {})
+    def __init__(
+        self,
+        expected: Mapping[str, float] | None = None,
+        rates: Mapping[str, float] | None = None,
+        memory: Mapping[str, float] | None = None,
+    ) -> None:
+        self.expected, self.rates, self.memory = dict(expected or {}), dict(rates or {}), dict(memory or {})
         self.learnt: list[tuple[str, float]] = []
+        self.peaks: list[tuple[str, float]] = []
         self.verdicts: list[tuple[str, bool]] = []
 
     def expected_ms(self, name: str) -> float | None:
@@ -286,6 +292,12 @@ class FakeHistory:
 
     def learn(self, name: str, ms: float) -> None:
         self.learnt.append((name, ms))
+
+    def expected_mb(self, name: str) -> float | None:
+        return self.memory.get(name)
+
+    def learn_memory(self, name: str, mb: float) -> None:
+        self.peaks.append((name, mb))
 
     def failure_rate(self, gate: str) -> float:
         return self.rates.get(gate, 0.5)

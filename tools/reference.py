@@ -16,7 +16,7 @@ from unittest import mock
 from pydantic import BaseModel
 
 from spec2prod import errors
-from spec2prod.cli import _parser
+from spec2prod.cli import parser
 from spec2prod.config import published, schema
 from spec2prod.config.rules import DEFAULTS, rules_for
 from spec2prod.config.settings import Settings
@@ -67,7 +67,7 @@ def help_of(*words: str) -> str:
     """Return what a command's `--help` prints, 100 columns wide."""
     told = io.StringIO()
     with mock.patch.dict(os.environ, {"COLUMNS": "100", "NO_COLOR": "1"}), redirect_stdout(told), suppress(SystemExit):
-        _parser().parse_args([*words, "--help"])
+        parser().parse_args([*words, "--help"])
     return told.getvalue()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from spec2prod.application.scheduling import ScheduledHost, Scheduler, cpu_slots, waiting_noted
 from spec2prod.domain.command import Command, Completed
-from spec2prod.domain.schedule import AGEING_MS, CPU, Priority, Rate, Resource, Slots, Task
+from spec2prod.domain.schedule import AGEING_MS, CPU, MEMORY, Priority, Rate, Resource, Slots, Task, uses_of_process
 from tests.fakes import FakeClock, FakeHistory, FakeHost, FakeTree
 
 AGENT, MONEY = "agent", "money"
@@ -53,7 +53,12 @@ async def turns(count: int = 4) -> None:
 
 
 def scheduler(clock: FakeClock, cpus: float = 1, *, ageing_ms: float = AGEING_MS) -> Scheduler:
-    resources: dict[str, Resource] = {CPU: Slots(count=cpus), AGENT: Slots(count=1), MONEY: Rate(per_hour=3.6, burst=1.0)}
+    resources: dict[str, Resource] = {
+        CPU: Slots(count=cpus),
+        MEMORY: Slots(count=100.0),
+        AGENT: Slots(count=1),
+        MONEY: Rate(per_hour=3.6, burst=1.0),
+    }
     return Scheduler(resources, clock.elapsed_ms, ageing_ms=ageing_ms)
 
 
@@ -69,7 +74,7 @@ def test_who_fits_never_waits_not_even_a_turn_of_the_loop() -> None:
     async def hold() -> None:
         shared = scheduler(FakeClock(), 2)
         async with shared.slot(Task(name="a", duration_ms=1)) as waited, shared.slot(Task(name="b", duration_ms=1)):
-            assert waited == 0
+            assert (waited.ms, waited.lacked) == (0, "")
             assert list(shared.running) == ["a", "b"]
         assert not shared.running
 
@@ -194,11 +199,13 @@ def test_money_comes_back_with_time_and_nobody_else_need_come_by() -> None:
     async def work() -> None:
         loop = asyncio.get_running_loop()
         shared = Scheduler({MONEY: Rate(per_hour=3600.0 * 50, burst=1.0)}, lambda: loop.time() * 1000)  # a dollar in 20 ms
-        waits: list[float] = []
+        waits, lacked = list[float](), list[str]()
         for _ in range(3):
             async with shared.slot(Task(name="call", duration_ms=1, uses={MONEY: 1.0})) as waited:
-                waits.append(waited)
+                waits.append(waited.ms)
+                lacked.append(waited.lacked)
         assert waits[0] < waits[-1]
+        assert lacked == ["", MONEY, MONEY]
 
     alone(work)
 
@@ -218,7 +225,7 @@ def test_resources_can_be_added_and_known_ones_stay_as_they_are() -> None:
     shared = scheduler(FakeClock(), 3)
     shared.provide(CPU, Slots(count=99))
     shared.provide("agent http://127.0.0.1:1", Slots(count=4))
-    assert shared.slots == {CPU: 3, AGENT: 1, "agent http://127.0.0.1:1": 4}
+    assert shared.slots == {CPU: 3, MEMORY: 100, AGENT: 1, "agent http://127.0.0.1:1": 4}
 
 
 def test_runs_in_different_threads_share_the_slots() -> None:
@@ -268,12 +275,15 @@ def test_a_loop_that_was_closed_leaves_no_waiter_behind() -> None:
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from([{CPU: 1.0}, {CPU: 2.0}, {AGENT: 1.0}, {CPU: 1.0, AGENT: 1.0}]), st.sampled_from(Priority), st.booleans()
+            st.sampled_from([{CPU: 1.0}, {CPU: 2.0}, {AGENT: 1.0}, {CPU: 1.0, AGENT: 1.0}])
+            | st.builds(uses_of_process, st.none() | st.floats(0, 150), st.just(100.0)),
+            st.sampled_from(Priority),
+            st.booleans(),
         ),
         max_size=12,
     )
 )
-def test_whatever_is_asked_or_cancelled_ends_and_no_slot_is_lost(asked: list[tuple[dict[str, float], Priority, bool]]) -> None:
+def test_whatever_is_asked_or_cancelled_ends_and_no_slot_is_lost(asked: list[tuple[Mapping[str, float], Priority, bool]]) -> None:
     async def work() -> None:
         shared = scheduler(FakeClock(), 2)
 
@@ -283,6 +293,7 @@ def test_whatever_is_asked_or_cancelled_ends_and_no_slot_is_lost(asked: list[tup
                 held = [asked[int(name)][0] for name in shared.running]
                 assert sum(each.get(CPU, 0) for each in held) <= 2
                 assert sum(each.get(AGENT, 0) for each in held) <= 1
+                assert sum(each.get(MEMORY, 0) for each in held) <= 100.0 + 1e-6
                 await turns(number % 3)
 
         tasks = [asyncio.create_task(one(number)) for number in range(len(asked))]
@@ -347,6 +358,50 @@ def test_the_longest_expected_chain_gets_the_slot_and_durations_are_learnt() -> 
     started, history = alone(work)
     assert started == ["feeds the agent", "killed", "long", "quick"]  # what was never seen is expected to take a second
     assert [name for name, _ in history.learnt] == ["feeds the agent", "long", "quick"]
+
+
+def test_tools_that_do_not_fit_into_memory_together_run_one_after_another_and_say_what_they_waited_for() -> None:
+    async def work() -> tuple[list[tuple[str, ...]], dict[str, tuple[float, str]], FakeHistory]:
+        clock, together, notes = FakeClock(), list[tuple[str, ...]](), dict[str, tuple[float, str]]()
+        history = FakeHistory(memory={"judge": 60.0, "pytest": 50.0, "whale": 900.0})
+        shared = scheduler(clock, 4)
+
+        class Watched(FakeHost):
+            async def run(self, command: Command) -> Completed:
+                together.append(shared.running)
+                await turns(1)
+                clock.ms += 10
+                return Completed(command=command, exit_code=-9 if command.tool == "whale" else 0, wall_ms=10, peak_memory_mb=70.0)
+
+        host = ScheduledHost(Watched(FakeTree({})), shared, history, named=lambda each: each.tool)
+
+        async def noting(tool: str) -> None:
+            with waiting_noted() as noted:
+                await host.run(command(tool))
+            notes[tool] = (noted.ms, noted.lacked)
+
+        await asyncio.gather(*(noting(tool) for tool in ("judge", "pytest", "whale", "never seen")))
+        return together, notes, history
+
+    together, notes, history = alone(work)
+    assert together[:2] == [("judge",), ("judge", "never seen")]  # of what was never seen nothing is known that could be kept free
+    for memory_needed in ("judge", "pytest", "whale"):
+        assert sum(memory_needed in each for each in together) >= 1
+    assert not [each for each in together if len({"judge", "pytest", "whale"} & set(each)) > 1]
+    assert {tool: lacked for tool, (_, lacked) in notes.items()} == {"judge": "", "pytest": MEMORY, "whale": MEMORY, "never seen": ""}
+    assert notes["pytest"][0] > 0
+    assert sorted(history.peaks) == [("judge", 70.0), ("never seen", 70.0), ("pytest", 70.0), ("whale", 70.0)]  # a killed one, too
+    assert "whale" not in [tool for tool, _ in history.learnt]
+
+
+def test_where_no_memory_is_counted_none_is_taken() -> None:
+    async def work() -> list[str]:
+        inner = FakeHost(FakeTree({}))
+        shared = Scheduler({CPU: Slots(count=2)}, FakeClock().elapsed_ms)
+        await ScheduledHost(inner, shared, FakeHistory(memory={"a": 5.0}), named=lambda each: each.tool).run(command("a"))
+        return [each.tool for each in inner.started]
+
+    assert alone(work) == ["a"]
 
 
 @pytest.mark.parametrize(("cores", "chosen", "slots"), [(None, None, 4), (2, None, 4), (8, None, 8), (8, 3, 3), (8, 1, 2)])

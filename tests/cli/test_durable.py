@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from spec2prod.adapters.store.runs import Runs
-from spec2prod.bootstrap.durable import Keeper, request_as_json, request_from
+from spec2prod.bootstrap.durable import Keeper, identity_of, request_as_json, request_from
+from spec2prod.bootstrap.planning import prepare
 from spec2prod.bootstrap.request import Request
 from spec2prod.domain.plan import Mode, Plan
 from spec2prod.errors import ComponentBusyError, RunChangedError, TakenOverError
@@ -127,3 +128,20 @@ async def test_a_request_comes_back_as_it_went(tmp_path: Path) -> None:
         back = request_from(keeper.run)
     assert back == replace(REQUEST, overrides={"a": 1}, resume="r1")
     assert request_as_json(back)["overrides"] == {"a": 1}
+
+
+def test_tests_that_a_run_has_adopted_are_no_other_question_though_they_name_requirements(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'shop'\nversion = '1'\n")
+    (tmp_path / "calc.py").write_text('"""Sums."""\n\n\ndef add(a: int, b: int) -> int:\n    """Add."""\n    return a + b\n')
+    (tmp_path / "calc.md").write_text("# Component: calc\n\n## Requirements\n- add returns the sum of two numbers.\n")
+    request = Request(spec=tmp_path / "calc.md", component="calc", target="staging", async_mode=True, root=tmp_path)
+    before, _ = prepare(request, "r1")
+    name = before.specification.requirements[0].id
+    test = (
+        f"import pytest\n\nimport calc\n\n\n@pytest.mark.requirement('{name}')\ndef test_add() -> None:\n    assert calc.add(1, 2) == 3\n"
+    )
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_calc.py").write_text(test)
+    after, _ = prepare(request, "r2")
+    assert (before.traces_requirements, after.traces_requirements) == (False, True)
+    assert identity_of(before) == identity_of(after)

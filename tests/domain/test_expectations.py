@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spec2prod.domain.durations import KEPT, estimate_ms, failure_rate, first_agent_ms, first_tool_ms
+from spec2prod.domain.durations import KEPT, estimate_mb, estimate_ms, failure_rate, first_agent_ms, first_tool_ms
 from spec2prod.domain.failing_fast import Risk, ends_the_run, expected_ms, expected_saving_ms, riskiest_first
 
 times = st.lists(st.floats(1, 1e6), min_size=1, max_size=30)
@@ -36,6 +36,12 @@ def test_a_suite_that_has_grown_is_believed_after_five_runs() -> None:
     assert estimate_ms([900.0] * 5 + [100.0] * 15) == 900
     assert estimate_ms([900.0] * 3 + [100.0] * 15) == 100
     assert estimate_ms([]) is None
+
+
+def test_the_largest_peak_that_still_counts_is_expected() -> None:
+    assert estimate_mb([100.0, 400.0, 90.0]) == 400
+    assert estimate_mb([100.0] * KEPT + [400.0]) == 100
+    assert estimate_mb([]) is None
 
 
 @given(st.lists(st.booleans(), max_size=30))

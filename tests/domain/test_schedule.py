@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from spec2prod.domain.schedule import (
     AGEING_MS,
     CPU,
+    MEMORY,
     Graph,
     Priority,
     Rate,
@@ -23,12 +24,13 @@ from spec2prod.domain.schedule import (
     is_overdue,
     remaining_ms,
     standing,
+    uses_of_process,
 )
 from spec2prod.domain.schedule_bound import bounds_ms, lower_bound_ms
 from spec2prod.domain.schedule_planning import plan_order
 from spec2prod.domain.schedule_simulation import FIRST_COME, NOTHING, Policy, Schedule, Simulation, longest_path_first, simulate
 
-AGENT, MEMORY, MONEY = "agent", "memory", "money"
+AGENT, MONEY = "agent", "money"
 
 
 def task(name: str, ms: float, *needs: str, priority: Priority = Priority.NORMAL, **uses: float) -> Task:
@@ -269,6 +271,29 @@ def test_nothing_to_do_takes_no_time() -> None:
     graph = on(2)
     assert (lower_bound_ms(graph), critical_path(graph), plan_order(graph).makespan_ms) == (0.0, (), 0.0)
     assert simulate(graph, FIRST_COME).makespan_ms == 0
+
+
+@pytest.mark.parametrize(
+    ("expected_mb", "memory_mb", "uses"),
+    [
+        (None, 100.0, {CPU: 1}),
+        (0.0, 100.0, {CPU: 1}),
+        (30.0, None, {CPU: 1}),
+        (30.0, 100.0, {CPU: 1, MEMORY: 30}),
+        (100.0, 100.0, {CPU: 1, MEMORY: 100}),
+        (101.0, 100.0, {CPU: 1, MEMORY: 100}),
+    ],
+)
+def test_a_process_takes_the_memory_that_it_is_expected_to_need_and_never_more_than_there_is(
+    expected_mb: float | None, memory_mb: float | None, uses: dict[str, float]
+) -> None:
+    assert uses_of_process(expected_mb, memory_mb) == uses
+
+
+@given(st.none() | st.floats(0, 1e9), st.floats(1, 1e7))
+def test_no_process_is_refused_for_what_it_needs(expected_mb: float | None, memory_mb: float) -> None:
+    task = Task(name="tool", duration_ms=1, uses=uses_of_process(expected_mb, memory_mb))
+    assert Graph(tasks=(task,), resources={CPU: Slots(count=2), MEMORY: Slots(count=memory_mb)}).in_order == (task,)
 
 
 def test_overdue_is_better_than_critical() -> None:

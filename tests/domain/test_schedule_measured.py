@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spec2prod.domain.plan import Mode, Stage
+from spec2prod.domain.schedule import CPU, MEMORY
 from spec2prod.domain.schedule_measured import IN_TURN, OWN_WORK, MeasuredSchedule, measured_schedule
 from spec2prod.domain.schedule_simulation import NOTHING
 from spec2prod.domain.timeline import Span
@@ -30,12 +32,15 @@ names = st.sampled_from(
     ["tests", "linting", "auto_fix", "openhands_submission", "agent:a.py", "agent:a.py round 2", "agent:b.py", "judge:test_a.py", "deploy"],
 )
 steps = st.builds(
-    lambda stage, name, start, length, waited: span(name, start, start + length, stage, min(waited, length)),
+    lambda stage, name, start, length, waited, lacked: replace(
+        span(name, start, start + length, stage, min(waited, length)), waited_for=lacked
+    ),
     stages,
     names,
     st.integers(0, 100),
     st.integers(0, 50),
     st.integers(0, 20),
+    st.sampled_from(["", CPU, MEMORY]),
 )
 
 
@@ -88,6 +93,13 @@ def test_what_a_step_waited_for_a_slot_is_not_its_own_time_and_keeps_no_slot() -
     assert schedule.slots == {"cpu": 2}
     assert schedule.lower_bound_ms == 100
     assert idle(schedule) == {NOTHING: 10}
+
+
+def test_a_slot_that_was_free_while_a_step_waited_for_memory_waited_for_memory() -> None:
+    waiting = replace(span("types", 20, 150, Stage.REFACTORING, waited=80), waited_for=MEMORY)
+    schedule = told(span("tests", 0, 100, Stage.TESTING), waiting)
+    assert schedule.slots == {"cpu": 2}
+    assert idle(schedule) == {OWN_WORK: 20, MEMORY: 80, NOTHING: 50}  # before 20 nobody had asked for anything
 
 
 def test_in_sync_mode_slots_wait_for_their_turn_and_the_bound_tells_what_async_could_reach() -> None:

@@ -164,6 +164,9 @@ def test_a_job_that_is_over_is_found_by_its_component_too_and_of_several_the_new
     assert (found.id, found.state, queue.outcome(found.id)[0]) == (newest, JobState.ENDED, "{}")
     waiting = put(database, ["api"])["api"]
     assert queue.find("api").id == waiting
+    ended, since = queue.find_ended("api")
+    assert (ended.id, [each.id for each in since]) == (newest, [waiting])
+    assert queue.find_ended(waiting)[0].id == waiting
 
 
 def test_whoever_lost_a_claim_cannot_end_the_job(database: Database) -> None:

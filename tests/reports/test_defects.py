@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from spec2prod.adapters.markdown import parse_spec
 from spec2prod.adapters.terminal import summary
-from spec2prod.domain.defect import Defect, answer, suspect
+from spec2prod.domain.defect import Defect, Promised, answer, suspect
 from spec2prod.domain.plan import Stage
 from spec2prod.domain.run import Run, StageResult
 from spec2prod.domain.verdict import Comparison, Evidence, Limit, Rule, Verdict, judge
@@ -46,9 +47,11 @@ def told(width: int = 200) -> str:
 
 
 def test_the_json_report_holds_all_that_is_needed_to_look_at_it() -> None:
-    (first,) = json_report.as_document(run())["run"]["defects"]
+    kept = replace(DEFECT, promises=(Promised(id="REQ-1", text="It subtracts", path="s.md", line=2),))
+    (first,) = json_report.as_document(replace(run(), defects=(kept,)))["run"]["defects"]
     assert (first["id"], first["test"], first["source"]) == (DEFECT.id, "test_sub", DEFECT.source)
     assert first["requirements"] == [["REQ-1", "1f0c.9a2b.3d4e"], ["REQ-2", ""]]
+    assert first["promises"] == [{"id": "REQ-1", "text": "It subtracts", "path": "s.md", "line": 2}]
     assert first["next_step"] == f"spec2prod defects show {DEFECT.id}"
     assert json_report.as_document(PASSED)["run"]["defects"] == []
 
@@ -60,6 +63,29 @@ def test_the_page_shows_it_before_the_gates_with_every_value_escaped() -> None:
     assert f"spec2prod defects show {DEFECT.id}" in page
     assert "# <b>" not in page
     assert 'id="defects"' not in html.render(PASSED)
+
+
+def test_the_page_tells_the_sentences_that_it_contradicts_and_what_has_become_of_them() -> None:
+    specification = parse_spec("## Requirements\n- REQ-1: `sub(3, 1)` is <2\n- REQ-2: Other by now\n", "s.md")
+    first, second = specification.requirements
+    kept = (Promised(id="REQ-1", text=first.text, path="s.md", line=1), Promised(id="REQ-2", text="Once", path="s.md", line=3))
+    defect = replace(DEFECT, requirements=(("REQ-1", first.text_hash), ("REQ-2", "an.other.hash")), promises=kept)
+    page = html.render(replace(run(), plan=replace(PASSED.plan, specification=specification), defects=(defect,)))
+    assert "<li>requirement: REQ-1 (s.md:2): <code>sub(3, 1)</code> is &lt;2</li>" in page  # where it stands now
+    assert f"REQ-2 (s.md:3): Once<small>as it was; by now line {second.line} says: Other by now</small>" in page
+    elsewhere = html.render(replace(run(), defects=(defect,)))
+    assert f"as it was; this run has read {PASSED.plan.specification.path}" in elsewhere
+    bare = html.render(run())
+    assert "<li>requirement: REQ-1<small>its sentence was not kept" in bare
+    assert "<li>requirement: REQ-2<small>no specification has it" in bare
+
+
+def test_the_page_tells_what_was_expected_and_what_the_code_answered() -> None:
+    defect = replace(DEFECT, message="    assert sub(3, 1) < 2\nE   assert 4 < 2\nE    +  where 4 = sub(3, 1)\n")
+    page = html.render(replace(run(), defects=(defect,)))
+    assert "<li>expected: <code>sub(3, 1) &lt; 2</code></li>" in page
+    assert "<li>the code answered: <code>4 &lt; 2, where 4 = sub(3, 1)</code></li>" in page
+    assert "expected:" not in html.render(run())
 
 
 def test_the_terminal_tells_it_first_and_names_the_next_step_at_the_end() -> None:

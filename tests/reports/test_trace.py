@@ -27,6 +27,7 @@ SUITE = SuiteReport(
     statements={},
     executed={},
 )
+COMPONENT = replace(PASSED.plan.component, name="m", source="src/a b")
 EXAMPLES = given(SPEC, lambda: {"m": "def add(a, b): ..."}, list)
 
 
@@ -84,7 +85,7 @@ def test_the_page_tells_the_matrix_with_every_value_escaped() -> None:
 
 
 def test_the_lines_tell_what_fits_nowhere() -> None:
-    told = "\n".join(lines("m", matrix(), EXAMPLES))
+    told = "\n".join(lines(COMPONENT, matrix(), EXAMPLES))
     assert told.startswith("verified         REQ-1 P0 (s.md:2): ")
     assert "unknown ID REQ-11: t.py::test_b names it; did you mean REQ-1?" in told
     assert "1 test without a requirement: t.py::test_c" in told
@@ -93,28 +94,33 @@ def test_the_lines_tell_what_fits_nowhere() -> None:
 
 
 def test_the_lines_tell_what_each_test_notices_and_who_has_measured_it() -> None:
-    told = list(lines("m", matrix(), EXAMPLES))
+    told = list(lines(COMPONENT, matrix(), EXAMPLES))
     assert told[1] == "    passed   t.py::test_a[<\x00>] (judged in the run 1f0c9a2b on 2026-01-01)"
     assert told[2] == "             fails if m.py: line 72 `<` becomes `<=`"
     assert told[5] == "             and on 1 more change (--changes tells all)"
-    assert sum("fails if" in line for line in lines("m", matrix(), EXAMPLES, all_changes=True)) == 4
+    assert sum("fails if" in line for line in lines(COMPONENT, matrix(), EXAMPLES, all_changes=True)) == 4
 
 
 def test_of_a_test_that_no_judge_has_measured_every_way_of_telling_gives_the_command_that_does() -> None:
     command = "spec2prod judge --component m --spec s.md t.py"
     unjudged = trace(SPEC, SUITE)
-    told = "\n".join(lines("m", unjudged, EXAMPLES))
+    told = "\n".join(lines(COMPONENT, unjudged, EXAMPLES))
     assert "passed   t.py::test_a[<\x00>] (not judged)" in told
     assert command in told
     section = json_report.as_document(replace(run(), matrix=unjudged))["run"]["requirements"]
-    assert section["next_step"] == judge_command("m", unjudged).replace("component m", f"component {PASSED.plan.component.name}")
+    assert section["next_step"] == judge_command(PASSED.plan.component, unjudged)
     assert "passed, not judged" in html.render(replace(run(), matrix=unjudged))
-    first = next(ET.fromstring(junit("m", SUITE, unjudged)).iter("testcase"))  # noqa: S314 - our own
+    first = next(ET.fromstring(junit(COMPONENT, SUITE, unjudged)).iter("testcase"))  # noqa: S314 - our own
     assert {each.attrib["name"]: each.attrib["value"] for each in first.iter("property")}["not_judged"] == command
 
 
+def test_of_a_component_that_was_named_by_its_path_the_command_names_the_path_too() -> None:
+    named = replace(COMPONENT, named_by_path=True)
+    assert judge_command(named, trace(SPEC, SUITE)) == "spec2prod judge --component m --component-path 'src/a b' --spec s.md t.py"
+
+
 def test_junit_names_requirements_as_properties_and_is_xml_whatever_a_test_is_called() -> None:
-    root = ET.fromstring(junit("m", SUITE, matrix()))  # noqa: S314 - our own
+    root = ET.fromstring(junit(COMPONENT, SUITE, matrix()))  # noqa: S314 - our own
     told = {
         case.attrib["name"]: {each.attrib["name"]: each.attrib["value"] for each in case.iter("property")} for case in root.iter("testcase")
     }

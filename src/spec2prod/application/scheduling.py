@@ -15,7 +15,19 @@ from dataclasses import dataclass, field
 
 from spec2prod.application.ports import History, Host
 from spec2prod.domain.command import Command, Completed
-from spec2prod.domain.schedule import AGEING_MS, CPU, Priority, Rate, Resource, Slots, Task, capacity, is_overdue, standing
+from spec2prod.domain.schedule import (
+    AGEING_MS,
+    MEMORY,
+    Priority,
+    Rate,
+    Resource,
+    Slots,
+    Task,
+    capacity,
+    is_overdue,
+    standing,
+    uses_of_process,
+)
 
 FEWEST_CPU_SLOTS = 2
 TOOLS_OF_A_RUN = 4
@@ -27,7 +39,7 @@ _MS = 1000.0
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class _Waiter:
-    """Somebody who waits. `granted` is set under the scheduler's lock; the future only wakes its own loop up."""
+    """Somebody who waits. `granted` and `lacked` are set under the scheduler's lock; the future only wakes its own loop up."""
 
     task: Task
     urgency_ms: float
@@ -36,6 +48,7 @@ class _Waiter:
     loop: asyncio.AbstractEventLoop
     woken: asyncio.Future[None]
     granted: bool = False
+    lacked: str = ""
 
     def wake(self) -> None:
         """Let it go on; a loop that was closed meanwhile waits for nothing."""
@@ -53,6 +66,14 @@ class Waiting:
     name: str
     since_ms: float
     standing: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waited:
+    """How long somebody waited (milliseconds) for what it holds now, and which resource came last; "" where it did not wait."""
+
+    ms: float
+    lacked: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -113,8 +134,8 @@ class Scheduler:
             )
 
     @asynccontextmanager
-    async def slot(self, task: Task, *, remaining_ms: float | None = None) -> AsyncIterator[float]:
-        """Hold what the task uses; yields the milliseconds that it waited. Without a remaining path its duration is taken for it.
+    async def slot(self, task: Task, *, remaining_ms: float | None = None) -> AsyncIterator[Waited]:
+        """Hold what the task uses; yields how long it waited. Without a remaining path its duration is taken for it.
 
         Raises:
             ValueError: where it uses what there is not, or more than there is.
@@ -124,7 +145,7 @@ class Scheduler:
         try:
             if not waiter.granted:  # nobody waits who need not: not even one turn of the loop
                 await waiter.woken
-            yield self._now_ms() - waiter.since_ms
+            yield Waited(ms=self._now_ms() - waiter.since_ms, lacked=waiter.lacked)
         finally:
             self._leave(waiter)
 
@@ -166,9 +187,12 @@ class Scheduler:
             stock.refill(now)
         for waiter in self._in_order(now):
             uses = waiter.task.uses
-            if all(self._stocks[name].left >= amount - _CLOSE and name not in kept for name, amount in uses.items()):
+            lacking = (name for name, amount in uses.items() if self._stocks[name].left < amount - _CLOSE or name in kept)
+            if (lacked := next(lacking, None)) is None:
                 self._grant(waiter)
-            elif is_overdue(waiter.task.priority, now - waiter.since_ms, self._ageing_ms):
+                continue
+            waiter.lacked = lacked
+            if is_overdue(waiter.task.priority, now - waiter.since_ms, self._ageing_ms):
                 kept |= set(uses)
 
     def _grant(self, waiter: _Waiter) -> None:
@@ -208,10 +232,19 @@ class Scheduler:
 
 @dataclass(slots=True)
 class Noted:
-    """How long the processes that a piece of work has started had waited for a slot, and how long before they had begun (milliseconds)."""
+    """How long the processes that a piece of work has started had waited for what they use, and how long before they had begun.
+
+    In milliseconds; `lacked` is the resource that came last.
+    """
 
     ms: float = 0.0
     ahead_ms: float = 0.0
+    lacked: str = ""
+
+    def add(self, waited: Waited) -> None:
+        """Add the wait of one more process."""
+        self.ms += waited.ms
+        self.lacked = waited.lacked or self.lacked
 
 
 _NOTED: ContextVar[Noted | None] = ContextVar("waited", default=None)
@@ -237,9 +270,10 @@ def cpu_slots(cores: int | None, chosen: int | None = None) -> int:
 
 
 class ScheduledHost:
-    """A host whose processes take a CPU slot each, and whose durations are learnt.
+    """A host whose processes take a CPU slot each and the memory that they are expected to need; both durations and peaks are learnt.
 
-    `named` tells a command's name in the history; `after_ms` tells by tool how long a chain comes after it.
+    Memory is counted where the scheduler has any. `named` tells a command's name in the history; `after_ms` tells by tool how long
+    a chain comes after it.
     """
 
     def __init__(  # noqa: PLR0913 - what it takes, and how it names things
@@ -264,18 +298,21 @@ class ScheduledHost:
         return self._host.processes
 
     async def run(self, command: Command) -> Completed:
-        """Wait for a slot, then run to the end; a cancelled call leaves no process behind and keeps no slot."""
+        """Wait for a slot and memory, then run to the end; a cancelled call leaves no process behind and keeps no slot."""
         name = self._named(command)
         expected = self._history.expected_ms(name)
         duration_ms = self._guess_ms(command) if expected is None else expected
-        task = Task(name=command.tool, duration_ms=duration_ms, uses={CPU: 1.0}, priority=self._priority)
+        uses = uses_of_process(self._history.expected_mb(name), self._scheduler.slots.get(MEMORY))
+        task = Task(name=command.tool, duration_ms=duration_ms, uses=uses, priority=self._priority)
         after = self._after_ms.get(command.tool, 0.0)
-        async with self._scheduler.slot(task, remaining_ms=task.duration_ms + after) as waited_ms:
+        async with self._scheduler.slot(task, remaining_ms=task.duration_ms + after) as waited:
             if (noted := _NOTED.get()) is not None:
-                noted.ms += waited_ms
+                noted.add(waited)
             completed = await self._host.run(command)
             if noted is not None:
                 noted.ahead_ms = max(noted.ahead_ms, completed.ahead_ms)
         if completed.exit_code is not None and completed.exit_code >= 0:  # how long it took until it was killed teaches nothing
             self._history.learn(name, completed.wall_ms)
+        if completed.peak_memory_mb > 0:  # but it did need so much memory, perhaps the reason why it was killed
+            self._history.learn_memory(name, completed.peak_memory_mb)
         return completed

@@ -123,7 +123,8 @@ class Session(Known):
             finally:
                 end = self.ports.clock.elapsed_ms()
                 begun = max(0.0, start - waited.ahead_ms)
-                self.spans.append(Span(name=name, stage=stage, start_ms=begun, end_ms=end, waited_ms=waited.ms))
+                span = Span(name=name, stage=stage, start_ms=begun, end_ms=end, waited_ms=waited.ms, waited_for=waited.lacked)
+                self.spans.append(span)
 
     async def beside[T](self, *calls: Callable[[], Awaitable[T]]) -> list[T]:
         """Run the calls at once in async mode, one after another in sync mode: the only place where modes differ."""

@@ -346,16 +346,15 @@ async def open_keeper(request: Request, clock: Clock) -> Keeper:
 def identity_of(plan: Plan) -> str:
     """Return the digest of what was asked: target, mode, rules, specification, model, interpreter; wherever the project lies.
 
-    The component's own test files are left out: a run may have added some. They are among the inputs.
+    The component's own test files are left out, and what follows from them: a run may have added some. They are among the inputs.
     """
     component = plan.component
     interpreter = component.interpreter
     if interpreter.is_relative_to(component.root):
         interpreter = interpreter.relative_to(component.root)
     anywhere = replace(component, root=Path(), interpreter=interpreter, tests=())
-    return hashlib.sha256(
-        repr(replace(plan, run_id="", component=anywhere, time_limit_s=None)).encode("utf-8", "surrogatepass")
-    ).hexdigest()
+    asked = replace(plan, run_id="", component=anywhere, time_limit_s=None, traces_requirements=False, left_out=())
+    return hashlib.sha256(repr(asked).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def inputs_of(tree: ProjectTree, plan: Plan) -> dict[str, str]:

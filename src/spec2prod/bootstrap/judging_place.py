@@ -9,7 +9,7 @@ from posixpath import normpath
 
 from spec2prod.adapters import programs
 from spec2prod.application.ports import Tree
-from spec2prod.bootstrap.place import Place
+from spec2prod.bootstrap.place import Place, seen_from
 from spec2prod.domain.component import Component
 from spec2prod.domain.judging_canaries import canary_file
 from spec2prod.errors import UsageError
@@ -54,7 +54,7 @@ def candidates_of(files: Sequence[Path], place: Place) -> tuple[Candidate, ...]:
     root = place.tree.root.resolve()
     listed = frozenset(place.tree.list_files())
     found: dict[Path, Candidate] = {}
-    for file in files:
+    for file in (seen_from(each, root) for each in files):
         whole = file.resolve()
         own = whole.relative_to(root).as_posix() if whole.is_relative_to(root) else ""
         _refuse_other_kinds(file, own, place.component)

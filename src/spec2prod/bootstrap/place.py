@@ -62,6 +62,7 @@ def place_of(name: str, component_path: Path | None, settings: Settings, run_id:
         tests=found.tests,
         tests_folder=found.tests_folder,
         data=found.data,
+        named_by_path=explicit is not None,
         interpreter=find_interpreter(root, settings.python, os.environ),
     )
     return Place(
@@ -73,6 +74,11 @@ def place_of(name: str, component_path: Path | None, settings: Settings, run_id:
         tests_found_by=found.tests_rule,
         tests_left_out=found.tests_left_out,
     )
+
+
+def seen_from(path: Path, root: Path) -> Path:
+    """Return a path seen from here; where nothing lies there, seen from the project, as reports and hints name its files."""
+    return root / path if not os.path.lexists(path) and os.path.lexists(root / path) else path
 
 
 def interpreter_by(place: Place) -> str:
@@ -97,6 +103,6 @@ def _refuse_unreadable_names(*paths: str) -> None:
 
 def _relative(path: Path, root: Path) -> str:
     try:
-        return path.resolve().relative_to(root.resolve()).as_posix()
+        return seen_from(path, root).resolve().relative_to(root.resolve()).as_posix()
     except ValueError:
         raise UsageError(f"{path} lies outside of the project {root}", where="--component-path") from None

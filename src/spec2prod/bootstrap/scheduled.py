@@ -6,6 +6,7 @@ import os
 import time
 from functools import cache
 
+from spec2prod.adapters.free_memory import available_mb
 from spec2prod.adapters.store.database import Database
 from spec2prod.adapters.store.history import StoredHistory
 from spec2prod.application.ports import History, Host
@@ -14,7 +15,7 @@ from spec2prod.bootstrap.place import Place
 from spec2prod.domain.durations import first_agent_ms, first_tool_ms
 from spec2prod.domain.plan import Plan
 from spec2prod.domain.run import Run
-from spec2prod.domain.schedule import CPU, Slots
+from spec2prod.domain.schedule import CPU, MEMORY, Slots
 from spec2prod.domain.verdict import Measurement, Verdict
 
 _AGENT, _TESTS = "agent", "pytest"
@@ -30,6 +31,14 @@ class NoHistory:
         return None
 
     def learn(self, name: str, ms: float) -> None:
+        """Learn nothing."""
+
+    def expected_mb(self, name: str) -> float | None:
+        """Know nothing."""
+        del name
+        return None
+
+    def learn_memory(self, name: str, mb: float) -> None:
         """Learn nothing."""
 
     def failure_rate(self, gate: str) -> float:
@@ -50,9 +59,14 @@ def history_of(database: Database | None, component: str) -> History:
 
 
 @cache
-def scheduler_of(slots: int) -> Scheduler:
-    """Return the scheduler that all runs of this process with so many CPU slots share."""
-    return Scheduler({CPU: Slots(count=slots)}, lambda: time.monotonic() * 1000)
+def scheduler_of(slots: int, memory_mb: int | None) -> Scheduler:
+    """Return the scheduler that all runs of this process with so many CPU slots and so much memory (MiB) share.
+
+    None is what is available when the first of them begins, and 1 at least: processes that each need more than there is then run one
+    after another.
+    """
+    memory = max(1.0, available_mb() if memory_mb is None else memory_mb)
+    return Scheduler({CPU: Slots(count=slots), MEMORY: Slots(count=memory)}, lambda: time.monotonic() * 1000)
 
 
 def slots_of(place: Place) -> int:
@@ -61,7 +75,7 @@ def slots_of(place: Place) -> int:
 
 
 def scheduled(host: Host, place: Place, history: History, plan: Plan | None) -> ScheduledHost:
-    """Return the host with a CPU slot for each process; the tests of a run with generation have the agent's work behind them."""
+    """Return the host with a CPU slot and memory for each process; the tests of a run with generation have the agent's work behind them."""
     modules, promises = len(place.component.modules), len(plan.specification.requirements) if plan else 0
     after = {}
     if plan is not None and plan.generate:
@@ -69,7 +83,7 @@ def scheduled(host: Host, place: Place, history: History, plan: Plan | None) -> 
         after = {_TESTS: first_agent_ms(promises, modules) if seen is None else seen}
     return ScheduledHost(
         host,
-        scheduler_of(slots_of(place)),
+        scheduler_of(slots_of(place), place.settings.memory_mb),
         history,
         named=lambda command: command.tool,
         after_ms=after,

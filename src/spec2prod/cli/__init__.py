@@ -55,25 +55,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     atexit.register(gc.freeze)  # nor is it looked through at the end, where all of it goes anyway: an eighth of a run's own CPU time
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # ours has none, and looking for them reads all that is installed
     streams.prepare()
-    args = _parser().parse_args(argv)
+    args = parser().parse_args(argv)
     command: Callable[[argparse.Namespace], int] = args.command
     return guarded(lambda: command(args), debug=args.debug)
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Return the whole command line: every command with its flags, and `command`, the function that does it."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    parser = argparse.ArgumentParser(
+    whole = argparse.ArgumentParser(
         prog="spec2prod",
         description="Take a Python component from its markdown specification to production, with one truthful verdict per step.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"spec2prod {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    whole.add_argument("--version", action="version", version=f"spec2prod {__version__}")
+    commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in (init, doctor, plan, run, trace, judge, defects, runs, extend, worker, queue):
         command.add(commands, common)
     releases.add(commands, common)
     for command in (gates, config, explain, cache, openhands, pynguin):
         command.add(commands, common)
-    return parser
+    return whole

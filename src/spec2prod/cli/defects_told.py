@@ -10,9 +10,9 @@ from spec2prod.domain.defect_told import contrast
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spec2prod.bootstrap.defects_told import Stated
     from spec2prod.cli.telling import Teller
     from spec2prod.domain.defect import Defect, Disposition
+    from spec2prod.domain.defect_told import Stated
 
 INDENT = "    "
 KINDS = ("fixed", "wrong-test", "wrong-requirement")

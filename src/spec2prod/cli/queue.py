@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from spec2prod.domain.fleet import Crew, Job
 
 _EPILOG = """\
-JOB is the component's name while it waits or runs, or the beginning of a job's ID.
+JOB is the beginning of a job's ID, or a component's name: that is its job that waits or runs, else its newest one. For report and
+changes it is the newest one that ended; where a newer one is open, or was not run, standard error says so.
 
 examples:
   spec2prod queue
@@ -117,7 +118,7 @@ def report(args: argparse.Namespace) -> int:
 
 def changes(args: argparse.Namespace) -> int:
     """Print what a job's run changed."""
-    return _print(args.job, 1, "change")
+    return _print(args.job, 1, "changes")
 
 
 def drain(args: argparse.Namespace) -> int:
@@ -134,10 +135,15 @@ def _print(name: str, which: int, word: str) -> int:
     from spec2prod.bootstrap.fleet import fleet
 
     with fleet() as opened:
-        job = opened.queue.find(name)
+        job, since = opened.queue.find_ended(name)
         text = opened.queue.outcome(job.id)[which]
     if not text:
-        raise UsageError(f"{job.component} ({job.id}) has no {word}: it is {job.state}", next_step="spec2prod queue shows what has ended")
+        why = f"{_state(job)}{f' ({job.conclusion})' if job.conclusion else ''}"
+        raise UsageError(f"{job.component} ({job.id}) has no {word}: it is {why}", next_step="spec2prod queue shows what has ended")
+    if since:
+        newer = ", ".join(f"{each.id} ({each.target}, {_state(each)})" for each in since)
+        told = f"the {word} of {job.id} ({job.target}), the last job of {job.component} that ended; newer: {newer}"
+        console(stderr=True).print(told, markup=False, soft_wrap=True)
     emit(text)
     return ExitCode.PROMOTED
 
@@ -157,9 +163,13 @@ def _table(seen: Overview) -> None:
         table.add_column(name, overflow="fold")
     for job in seen.jobs:
         table.add_row(
-            *map(Text, (job.id, job.component, job.target, job.state.replace("_", " "), job.priority.name.lower(), _what(job, seen)))
+            *map(Text, (job.id, job.component, job.target, _state(job), job.priority.name.lower(), _what(job, seen)))
         )
     console(stderr=False).print(table)
+
+
+def _state(job: Job) -> str:
+    return job.state.replace("_", " ")
 
 
 def _what(job: Job, seen: Overview) -> str:

@@ -86,7 +86,7 @@ def trace(args: argparse.Namespace) -> int:
     )
     traced = run_to_the_end(trace_component(request))
     if args.junit:
-        save_text(Path(args.junit), junit(args.component, traced.suite, traced.matrix))
+        save_text(Path(args.junit), junit(traced.plan.component, traced.suite, traced.matrix))
     if args.json:
         document(_values(traced))
     else:
@@ -110,7 +110,7 @@ def _tell(teller: Teller, traced: Traced, *, all_changes: bool) -> None:
     plan, judgement = traced.plan, traced.judgement
     measured = f"measured by the run {traced.from_run[:8]}" if traced.from_run else "measured now"
     teller.line(f"{plan.component.name}: {plan.specification.path}, {measured}", style="bold")
-    for line in lines(plan.component.name, traced.matrix, traced.examples, all_changes=all_changes):
+    for line in lines(plan.component, traced.matrix, traced.examples, all_changes=all_changes):
         teller.line(line)
     for defect in traced.defects:
         teller.line(f"suspected defect of {defect.named}: {defect.next_step}")
@@ -135,7 +135,7 @@ def _values(traced: Traced) -> dict[str, object]:
         "from_run": traced.from_run or None,
         "asked": traced.is_asked and traced.judgement is not None,
         "why": why(traced.plan, traced.matrix, asked=traced.is_asked),
-        "next_step": judge_command(traced.plan.component.name, traced.matrix),
+        "next_step": judge_command(traced.plan.component, traced.matrix),
         "matrix": Matrix.model_validate(traced.matrix).model_dump(mode="json"),
         "examples": examples(traced.examples).model_dump(mode="json"),
         "judgement": Judgement.model_validate(traced.judgement).model_dump(mode="json") if traced.judgement else None,

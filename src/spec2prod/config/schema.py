@@ -327,6 +327,11 @@ class Table(Part):
     cpu_slots: Annotated[int, Field(ge=2, le=1024)] | None = Field(
         default=None, description="processes that all runs of one spec2prod process start at a time; one a core, at least 4, unless stated"
     )
+    memory_mb: Annotated[int, Field(ge=1, le=2**24)] | None = Field(
+        default=None,
+        description="memory, in MiB, for the processes that all runs of one spec2prod process start; what is available when it begins, "
+        "unless stated",
+    )
     fail_fast: bool = Field(
         default=False, description='whether the first "no" of a required gate ends the run; what is not asked then counts as not asked'
     )

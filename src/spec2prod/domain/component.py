@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -13,7 +13,8 @@ class Component:
     `import_root` is what must be on `sys.path` ("src" or "."); `modules` are the component's Python files;
     `tests` are its existing test files, sorted; `tests_folder` is where a new test goes, next to the
     existing layout. `source` is the package's folder or the single module's file. `data` is what else takes part in
-    what is measured: the other files of a package's folder, and the `conftest.py` files of its tests.
+    what is measured: the other files of a package's folder, and the `conftest.py` files of its tests. `named_by_path` says that its
+    name alone may not tell where it lies: whoever asked gave its path.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Component:
     tests_folder: str = "tests"
     interpreter: Path
     data: tuple[str, ...] = ()
+    named_by_path: bool = field(default=False, compare=False)
 
     def dotted(self, module: str) -> str:
         """Return the import name of one of the component's files: `src/a/b.py` is `a.b` under `src`."""

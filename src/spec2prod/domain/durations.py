@@ -1,4 +1,4 @@
-"""What to expect, from what was seen: durations (milliseconds) and how often a gate says no. Robust, and sure of nothing."""
+"""What to expect, from what was seen: durations (milliseconds), memory (MiB), how often a gate says no. Sure of nothing."""
 
 from __future__ import annotations
 
@@ -28,6 +28,15 @@ def estimate_ms(newest_first: Sequence[float]) -> float | None:
         if passed >= half:
             return ms
     return weighted[-1][0]
+
+
+def estimate_mb(newest_first: Sequence[float]) -> float | None:
+    """Return the largest of the newest `KEPT` peaks, None where there are none.
+
+    Unlike a duration, a peak is not disturbed by busy neighbours, and to expect too little costs more than to expect too much: a
+    killed process instead of a wait.
+    """
+    return max(newest_first[:KEPT], default=None)
 
 
 def failure_rate(newest_first: Sequence[bool]) -> float:

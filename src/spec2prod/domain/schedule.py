@@ -12,7 +12,9 @@ from enum import IntEnum
 from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 
-CPU = "cpu"
+CPU, MEMORY = "cpu", "memory"
+"""The means of this machine: slots of which each process takes one, and MiB."""
+
 AGEING_MS = 300_000.0
 """A waiting task rises by one priority class in so many milliseconds: a LOW task overtakes fresh NORMAL ones after ten minutes."""
 
@@ -88,6 +90,17 @@ class Graph:
         except CycleError as error:
             raise ValueError(f"tasks need one another in a circle: {' → '.join(error.args[1])}") from None
         object.__setattr__(self, "in_order", tuple(named[name] for name in order))
+
+
+def uses_of_process(expected_mb: float | None, memory_mb: float | None) -> Mapping[str, float]:
+    """Return what a process takes: a CPU slot, and the memory (MiB) that it is expected to need, of the `memory_mb` that there are.
+
+    Nothing of memory where nothing is expected, or nobody counts it. What needs more than there is takes all that there is: it runs
+    beside nothing that takes any, which is the best that can be done for it, instead of never.
+    """
+    if not expected_mb or not memory_mb:
+        return _ONE_CPU
+    return {CPU: 1.0, MEMORY: min(expected_mb, memory_mb)}
 
 
 def _check(task: Task, named: Mapping[str, Task], resources: Mapping[str, Resource]) -> None:

@@ -7,11 +7,12 @@ slot is not its own.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from spec2prod.domain.plan import Mode, Stage
-from spec2prod.domain.schedule import CPU, Graph, Slots, Task, critical_path
+from spec2prod.domain.schedule import CPU, MEMORY, Graph, Slots, Task, critical_path
 from spec2prod.domain.schedule_bound import bounds_ms
 from spec2prod.domain.schedule_simulation import Idle, idle_of
 from spec2prod.domain.timeline import Span
@@ -75,7 +76,9 @@ def measured_schedule(spans: Iterable[Span], *, mode: Mode, written: Mapping[str
     makespan = max((span.end_ms for span in leaves), default=0.0)
     begins = {name: span.start_ms + span.waited_ms for name, span in named.items()}
     ends = {name: max(begins[name], span.end_ms) for name, span in named.items()}
-    idle = idle_of(graph, begins, ends, IN_TURN if mode is Mode.SYNC else OWN_WORK)
+    own = IN_TURN if mode is Mode.SYNC else OWN_WORK
+    lacking = {name: span.start_ms for name, span in named.items() if span.waited_ms > 0 and span.waited_for == MEMORY}
+    idle = idle_of(graph, begins, ends, lambda task, now: MEMORY if lacking.get(task.name, math.inf) <= now else own, lacking.values())
     return MeasuredSchedule(
         makespan_ms=makespan,
         bounds_ms={name: min(ms, makespan) for name, ms in bounds_ms(graph)},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -248,12 +248,28 @@ class _Pass:
         heapq.heappush(self.running, (self.now + self.graph.duration[index], index))
 
 
-def idle_of(graph: Graph, starts: Mapping[str, float], ends: Mapping[str, float], otherwise: str = "") -> tuple[Idle, ...]:
+type Otherwise = Callable[[Task, float], str]
+"""What is told of a task that could have begun at a moment (milliseconds), and did not."""
+
+
+def _what_it_uses(task: Task, now: float) -> str:
+    del now
+    return " + ".join(sorted(task.uses))
+
+
+def idle_of(
+    graph: Graph,
+    starts: Mapping[str, float],
+    ends: Mapping[str, float],
+    otherwise: Otherwise = _what_it_uses,
+    turns: Iterable[float] = (),
+) -> tuple[Idle, ...]:
     """Tell of every stretch in which slots were free what they waited for; stretches of one cause are one.
 
-    `otherwise` is what is told where all that the next task needs is done and it has not begun; unless given, it is what it uses.
+    `otherwise` is asked where all that the next task needs is done and it has not begun; `turns` are the moments at which what it
+    says may change.
     """
-    moments = sorted({0.0, *starts.values(), *ends.values()})
+    moments = sorted({0.0, *starts.values(), *ends.values(), *turns})
     told: list[Idle] = []
     for name, resource in graph.resources.items():
         users = [task for task in graph.tasks if name in task.uses]
@@ -263,7 +279,13 @@ def idle_of(graph: Graph, starts: Mapping[str, float], ends: Mapping[str, float]
 
 
 def _idle_of(  # noqa: PLR0913, PLR0917 - one schedule, and one of its resources
-    graph: Graph, name: str, users: list[Task], starts: Mapping[str, float], ends: Mapping[str, float], moments: list[float], otherwise: str
+    graph: Graph,
+    name: str,
+    users: list[Task],
+    starts: Mapping[str, float],
+    ends: Mapping[str, float],
+    moments: list[float],
+    otherwise: Otherwise,
 ) -> list[Idle]:
     told: list[Idle] = []
     for begin, end in pairwise(moments):
@@ -278,7 +300,7 @@ def _idle_of(  # noqa: PLR0913, PLR0917 - one schedule, and one of its resources
 
 
 def _waited_for(  # noqa: PLR0913, PLR0917 - as above
-    graph: Graph, users: list[Task], starts: Mapping[str, float], ends: Mapping[str, float], now: float, otherwise: str
+    graph: Graph, users: list[Task], starts: Mapping[str, float], ends: Mapping[str, float], now: float, otherwise: Otherwise
 ) -> str:
     """Name what the next user of a free slot waited for: the last of its predecessors, or another resource."""
     coming = [task for task in users if starts[task.name] > now]
@@ -291,4 +313,4 @@ def _waited_for(  # noqa: PLR0913, PLR0917 - as above
         if starts[last] <= now:
             return last
         chosen = named[last]
-    return otherwise or " + ".join(sorted(chosen.uses))
+    return otherwise(chosen, now)

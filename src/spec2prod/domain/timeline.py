@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 class Span:
     """One piece of work: a stage, or (with `stage` set) a step inside one.
 
-    `waited_ms` of a step's time went by before a slot was free for it. The first `ahead_ms` of a stage are the head start of a tool:
-    it was at work before its stage began.
+    `waited_ms` of a step's time went by before what it uses was free; `waited_for` names the resource that came last. The first
+    `ahead_ms` of a stage are the head start of a tool: it was at work before its stage began.
     """
 
     name: str
@@ -23,6 +23,7 @@ class Span:
     stage: str = ""
     waited_ms: float = 0.0
     ahead_ms: float = 0.0
+    waited_for: str = ""
 
     @property
     def without_head_start(self) -> Span:

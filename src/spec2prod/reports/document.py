@@ -452,10 +452,20 @@ class Requirements(Part):
     examples: GivenExamples
 
 
+class Promised(Part):
+    """A requirement as the specification `path` stated it, at this line (1-based), when a defect was noted."""
+
+    id: str
+    text: str
+    path: str
+    line: int
+
+
 class OpenDefect(Part):
     """A suspected defect that nobody has disposed of: `test` in `source` fails, and `sentence` says what contradicts what.
 
-    `requirements` are pairs of an ID and the hash of the text that the test was written for.
+    `requirements` are pairs of an ID and the hash of the text that the test was written for; `promises` tell what those said when it was
+    noted, as far as the specification had them.
     """
 
     id: str
@@ -464,6 +474,7 @@ class OpenDefect(Part):
     test: str
     source: str
     requirements: tuple[tuple[str, str], ...]
+    promises: tuple[Promised, ...]
     sentence: str
     message: str
     run_id: str

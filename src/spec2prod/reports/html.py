@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
@@ -11,7 +11,9 @@ from jinja2.bccache import Bucket
 from markupsafe import Markup, escape
 
 from spec2prod.domain.candidate import by_urgency, counted
+from spec2prod.domain.defect_told import contrast, stated
 from spec2prod.domain.run import Run
+from spec2prod.domain.specification import Specification
 from spec2prod.reports import gantt, trace, words
 from spec2prod.reports.json_report import generation, stage_timings
 
@@ -50,6 +52,7 @@ def render(run: Run, compiled: Path | None = None) -> str:
             requirements=trace.requirements(run),
             timings=stage_timings(run),
             schedule=run.schedule,
+            defects=[(each, stated(each, partial(_read, run.plan.specification)), contrast(each.message)) for each in run.defects],
             gates=[(result.stage, gate, _before(result.first_gates, gate.gate)) for result in run.stages for gate in result.gates],
         ).rstrip()
         + "\n"
@@ -68,6 +71,11 @@ class Compiled(FileSystemBytecodeCache):
         """Keep one."""
         with suppress(OSError):
             super().dump_bytecode(bucket)
+
+
+def _read(specification: Specification, path: str) -> Specification | str:
+    """Return the specification that the run has read, or say that it has read another one than that of this path."""
+    return specification if path == specification.path else f"this run has read {specification.path}"
 
 
 def _before(first_gates: tuple[object, ...], name: str) -> object | None:

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from xml.etree import ElementTree as ET
 
+from spec2prod.domain.component import Component
 from spec2prod.domain.example_places import Given
 from spec2prod.domain.plan import Plan
 from spec2prod.domain.run import Run
@@ -28,7 +29,7 @@ def requirements(run: Run) -> document.Requirements | None:
     return document.Requirements(
         asked=asked and not run.plan.requirements_not_asked,
         why=why(run.plan, run.matrix, asked=asked),
-        next_step=judge_command(run.plan.component.name, run.matrix),
+        next_step=judge_command(run.plan.component, run.matrix),
         matrix=document.Matrix.model_validate(run.matrix),
         examples=examples(run.examples or Given()),
     )
@@ -49,11 +50,12 @@ def _is_named(matrix: Matrix) -> bool:
     return bool(matrix.unknown) or any(row.tests for row in matrix.rows)
 
 
-def judge_command(component: str, matrix: Matrix) -> str:
+def judge_command(component: Component, matrix: Matrix) -> str:
     """Return the command that judges the tests which no judge has measured as they are; empty where there are none."""
     if not matrix.unjudged:
         return ""
-    return shlex.join(["spec2prod", "judge", "--component", component, "--spec", matrix.path, *matrix.unjudged])
+    path = ["--component-path", component.source] if component.named_by_path else []
+    return shlex.join(["spec2prod", "judge", "--component", component.name, *path, "--spec", matrix.path, *matrix.unjudged])
 
 
 def examples(given: Given) -> document.GivenExamples:
@@ -65,7 +67,7 @@ def examples(given: Given) -> document.GivenExamples:
     )
 
 
-def lines(component: str, matrix: Matrix, given: Given, *, all_changes: bool = False) -> Iterator[str]:
+def lines(component: Component, matrix: Matrix, given: Given, *, all_changes: bool = False) -> Iterator[str]:
     """Give the matrix as lines for people: each requirement, its tests below it, what each notices, then what fits nowhere."""
     for row in matrix.rows:
         yield _headline(matrix, row)
@@ -125,7 +127,7 @@ def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def junit(name: str, suite: SuiteReport, matrix: Matrix) -> str:
+def junit(component: Component, suite: SuiteReport, matrix: Matrix) -> str:
     """Return the tests as JUnit XML; each names its requirements as `<property name="requirement_id">`, with their statuses.
 
     What it notices stands there too, a `killed_mutant` for each change, with the run `judged_by` that measured it; of a passing test
@@ -133,11 +135,11 @@ def junit(name: str, suite: SuiteReport, matrix: Matrix) -> str:
     """
     statuses = {row.id: row.status for row in matrix.rows}
     shown = {test.node_id: test for row in matrix.rows for test in row.tests}
-    command = judge_command(name, matrix)
+    command = judge_command(component, matrix)
     cases = [case for case in suite.cases if "::" in case.node_id]
     red = sum(case.outcome == "failed" for case in cases)
     errors = sum(case.outcome == "error" for case in suite.cases)
-    told = {"name": name, "tests": str(len(suite.cases)), "failures": str(red), "errors": str(errors)}
+    told = {"name": component.name, "tests": str(len(suite.cases)), "failures": str(red), "errors": str(errors)}
     root = ET.Element("testsuites", told)
     inner = ET.SubElement(root, "testsuite", told)
     for case in suite.cases:

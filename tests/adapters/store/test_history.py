@@ -60,6 +60,21 @@ def test_how_often_a_gate_says_no_is_learnt_apart_from_how_long_it_takes(databas
     assert later.expected_ms("linting") is None
 
 
+def test_the_largest_peak_of_memory_is_expected_apart_from_how_long_it_takes(database: Database) -> None:
+    history = StoredHistory(database, "calculator")
+    for mb in (90.0, 400.0, 110.0):
+        history.learn_memory("pytest", mb)
+    history.learn("pytest", 1.0)
+    assert history.expected_mb("pytest") is None
+    history.keep()
+    later = StoredHistory(database, "calculator")
+    assert (later.expected_mb("pytest"), later.expected_ms("pytest"), later.expected_mb("ruff")) == (400.0, 1.0, None)
+    for _ in range(KEPT):
+        later.learn_memory("pytest", 100.0)
+    later.keep()
+    assert StoredHistory(database, "calculator").expected_mb("pytest") == 100.0  # one large answer does not count for ever
+
+
 class Broken:
     """A database that answers nothing."""
 
@@ -73,6 +88,7 @@ class Broken:
 def test_a_database_that_does_not_answer_stops_nothing_and_is_told_of() -> None:
     history = StoredHistory(Broken(), "calculator")  # type: ignore[arg-type] # a part of one is enough to break
     assert history.expected_ms("pytest") is None
+    assert history.expected_mb("pytest") is None
     history.learn("pytest", 1.0)
     history.keep()
     assert "the disk is full" in history.trouble

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from spec2prod.adapters.store.database import Database
-from spec2prod.domain.durations import KEPT, estimate_ms, failure_rate
+from spec2prod.domain.durations import KEPT, estimate_mb, estimate_ms, failure_rate
 from spec2prod.errors import StoreError
 
 _READ = "SELECT ms FROM durations WHERE name = ? ORDER BY at DESC LIMIT ?"
 _WRITE = "INSERT INTO durations (name, at, ms) VALUES (?, ?, ?)"
 _FORGET = """DELETE FROM durations WHERE name = ? AND at <
     (SELECT MIN(at) FROM (SELECT at FROM durations WHERE name = ? ORDER BY at DESC LIMIT ?) AS newest)"""
-_VERDICT = "verdict:"  # a verdict is kept as a figure: 1 is a no
+_VERDICT, _MEMORY = "verdict:", "memory:"  # these are figures, too: 1 is a no, MiB are MiB
 
 
 class StoredHistory:
-    """Durations and verdicts by name; `component` keeps one component's apart from another's.
+    """Durations, peaks of memory and verdicts by name; `component` keeps one component's apart from another's.
 
     A run does not see what it has itself learnt: its expectations stay the same from its beginning to its end. A database that does
     not answer teaches nothing, and stops nothing: `trouble` says so.
@@ -34,6 +34,14 @@ class StoredHistory:
     def learn(self, name: str, ms: float) -> None:
         """Note how long it took."""
         self._learnt.append((self._named(name), ms))
+
+    def expected_mb(self, name: str) -> float | None:
+        """Return how much memory it will need, None where it was never seen."""
+        return estimate_mb(self._newest(_MEMORY + name))
+
+    def learn_memory(self, name: str, mb: float) -> None:
+        """Note how much memory it needed."""
+        self.learn(_MEMORY + name, mb)
 
     def failure_rate(self, gate: str) -> float:
         """Return how likely a gate is to say no."""

@@ -36,7 +36,8 @@ TABLES = (
         used_at DOUBLE PRECISION NOT NULL, PRIMARY KEY (key, trace))""",
     "CREATE INDEX IF NOT EXISTS answers_by_question ON answers (component, question, made_at)",
     "CREATE TABLE IF NOT EXISTS contents (digest TEXT PRIMARY KEY, body TEXT NOT NULL, size INTEGER NOT NULL)",
-    # How long things took: what the scheduler expects.
+    # How long things took: what the scheduler expects. Other figures that runs teach lie here under names of their own
+    # (`history.py`: what a gate said, and MiB of memory), so that a layout need not change for them.
     "CREATE TABLE IF NOT EXISTS durations (name TEXT NOT NULL, at DOUBLE PRECISION NOT NULL, ms DOUBLE PRECISION NOT NULL)",
     "CREATE INDEX IF NOT EXISTS durations_by_name ON durations (name, at)",
     # One circuit breaker an endpoint, shared by every worker.

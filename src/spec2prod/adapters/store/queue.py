@@ -78,6 +78,23 @@ class Queue:
             raise UsageError(what, next_step="spec2prod queue lists them: name one by its ID")
         return as_job(found[0])
 
+    def find_ended(self, name: str) -> tuple[Job, tuple[Job, ...]]:
+        """Return the component's newest job that was run to its end, and what has become of it since: jobs that are open, or were not run.
+
+        Where none of that name ended, the name is taken as `find` does.
+
+        Raises:
+            UsageError: where there is none, or several.
+        """
+        newest = "ORDER BY changed_at DESC, submitted_at DESC LIMIT 1"
+        ended = self.database.rows(f"SELECT {ALL} FROM jobs WHERE component = ? AND state = 'ended' {newest}", name)
+        if not ended:
+            return self.find(name), ()
+        job = as_job(ended[0])
+        since = "state IN ('waiting', 'running') OR (state = 'not_run' AND changed_at >= ?)"
+        rows = self.database.rows(f"SELECT {ALL} FROM jobs WHERE component = ? AND ({since}) {_ORDER}", name, job.changed_at)
+        return job, tuple(map(as_job, rows))
+
     def outcome(self, job: str) -> tuple[str, str]:
         """Return the report (JSON) and the changes (a git patch) of a job that ended; both empty where there are none."""
         rows = self.database.rows("SELECT report, changes FROM outcomes WHERE job = ?", job)

@@ -67,7 +67,7 @@ class Memory:
 
 
 class History(Protocol):
-    """What earlier runs have taught: how long things take, and how often a gate says no. Advice, never evidence."""
+    """What earlier runs have taught: how long things take, what memory, and how often a gate says no. Advice, never evidence."""
 
     def expected_ms(self, name: str) -> float | None:
         """Return how long it will take, in milliseconds (`domain.durations.estimate_ms`); None where it was never seen."""
@@ -75,6 +75,14 @@ class History(Protocol):
 
     def learn(self, name: str, ms: float) -> None:
         """Note how long it took."""
+        ...
+
+    def expected_mb(self, name: str) -> float | None:
+        """Return how much memory its largest process will need, in MiB (`domain.durations.estimate_mb`); None where it was never seen."""
+        ...
+
+    def learn_memory(self, name: str, mb: float) -> None:
+        """Note how much memory it needed at its peak."""
         ...
 
     def failure_rate(self, gate: str) -> float:
