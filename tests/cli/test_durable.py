@@ -134,14 +134,16 @@ def test_tests_that_a_run_has_adopted_are_no_other_question_though_they_name_req
     (tmp_path / "pyproject.toml").write_text("[project]\nname = 'shop'\nversion = '1'\n")
     (tmp_path / "calc.py").write_text('"""Sums."""\n\n\ndef add(a: int, b: int) -> int:\n    """Add."""\n    return a + b\n')
     (tmp_path / "calc.md").write_text("# Component: calc\n\n## Requirements\n- add returns the sum of two numbers.\n")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "conftest.py").write_text("")
     request = Request(spec=tmp_path / "calc.md", component="calc", target="staging", async_mode=True, root=tmp_path)
     before, _ = prepare(request, "r1")
     name = before.specification.requirements[0].id
     test = (
         f"import pytest\n\nimport calc\n\n\n@pytest.mark.requirement('{name}')\ndef test_add() -> None:\n    assert calc.add(1, 2) == 3\n"
     )
-    (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_calc.py").write_text(test)
     after, _ = prepare(request, "r2")
     assert (before.traces_requirements, after.traces_requirements) == (False, True)
+    assert (before.component.data, after.component.data) == ((), ("tests/conftest.py",))
     assert identity_of(before) == identity_of(after)

@@ -352,7 +352,7 @@ def identity_of(plan: Plan) -> str:
     interpreter = component.interpreter
     if interpreter.is_relative_to(component.root):
         interpreter = interpreter.relative_to(component.root)
-    anywhere = replace(component, root=Path(), interpreter=interpreter, tests=())
+    anywhere = replace(component, root=Path(), interpreter=interpreter, tests=(), tests_folder="", data=(), named_by_path=False)
     asked = replace(plan, run_id="", component=anywhere, time_limit_s=None, traces_requirements=False, left_out=())
     return hashlib.sha256(repr(asked).encode("utf-8", "surrogatepass")).hexdigest()
 

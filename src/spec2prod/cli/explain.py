@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spec2prod.cli.run import add_run_arguments, overrides, refuse_unreadable
+from spec2prod.cli.run import add_run_arguments, refuse_unreadable, request_of
 from spec2prod.cli.telling import Teller, document
 from spec2prod.errors import ExitCode
 
@@ -50,19 +49,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: a
 def explain(args: argparse.Namespace) -> int:
     """Explain."""
     from spec2prod.bootstrap import cached
-    from spec2prod.bootstrap.request import Request
 
     refuse_unreadable(args)
-    request = Request(
-        spec=Path(args.spec),
-        component=args.component,
-        target=args.target,
-        async_mode=args.async_mode,
-        component_path=Path(args.component_path) if args.component_path else None,
-        overrides=overrides(args),
-        overrides_from="command line",
-    )
-    told = cached.explain(request, args.cache)
+    told = cached.explain(request_of(args), args.cache)
     if args.json:
         document({"questions": [_values(gate, each) for gate, each in told]})
         return ExitCode.PROMOTED

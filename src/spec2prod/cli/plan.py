@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spec2prod.cli.run import add_run_arguments, overrides, refuse_unreadable
+from spec2prod.cli.run import add_run_arguments, refuse_unreadable, request_of
 from spec2prod.cli.telling import Teller, counted, document
 from spec2prod.errors import ExitCode
 
@@ -44,19 +43,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: a
 def plan(args: argparse.Namespace) -> int:
     """Show the plan."""
     from spec2prod.bootstrap import preparations
-    from spec2prod.bootstrap.request import Request
 
     refuse_unreadable(args)
-    request = Request(
-        spec=Path(args.spec),
-        component=args.component,
-        target=args.target,
-        async_mode=args.async_mode,
-        component_path=Path(args.component_path) if args.component_path else None,
-        overrides=overrides(args),
-        overrides_from="command line",
-    )
-    explanation = preparations.explain(request)
+    explanation = preparations.explain(request_of(args))
     if args.json:
         document(_values(explanation))
     else:

@@ -162,9 +162,7 @@ def _table(seen: Overview) -> None:
     for name in ("job", "component", "target", "state", "priority", "what"):
         table.add_column(name, overflow="fold")
     for job in seen.jobs:
-        table.add_row(
-            *map(Text, (job.id, job.component, job.target, _state(job), job.priority.name.lower(), _what(job, seen)))
-        )
+        table.add_row(*map(Text, (job.id, job.component, job.target, _state(job), job.priority.name.lower(), _what(job, seen))))
     console(stderr=False).print(table)
 
 

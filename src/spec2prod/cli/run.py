@@ -17,6 +17,7 @@ from spec2prod.errors import UsageError
 if TYPE_CHECKING:
     from spec2prod.adapters.standing import Standing
     from spec2prod.bootstrap.ahead import Ahead
+    from spec2prod.bootstrap.request import Request
     from spec2prod.bootstrap.standing import Asked
 
 _PAINT = re.compile(r"\x1b\[[0-9;]*m")
@@ -122,6 +123,21 @@ def overrides(args: argparse.Namespace) -> dict[str, object]:
     return given
 
 
+def request_of(args: argparse.Namespace) -> Request:
+    """Return what the flags of a run ask for."""
+    from spec2prod.bootstrap.request import Request
+
+    return Request(
+        spec=Path(args.spec),
+        component=args.component,
+        target=args.target,
+        async_mode=args.async_mode,
+        component_path=Path(args.component_path) if args.component_path else None,
+        overrides=overrides(args),
+        overrides_from="command line",
+    )
+
+
 def report_path(args: argparse.Namespace) -> Path:
     """Return where the report goes: the guide's file name in the current folder, unless told otherwise."""
     safe = args.component.replace("/", "_").replace(os.sep, "_")
@@ -169,20 +185,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _run_anew(args: argparse.Namespace, question: Asked | None, ahead: Ahead | None) -> int:
     """Run and report: only here is what a run needs imported."""
-    from spec2prod.bootstrap.request import Request
+    from dataclasses import replace
+
     from spec2prod.bootstrap.whole_run import run_and_report
 
-    request = Request(
-        spec=Path(args.spec),
-        component=args.component,
-        target=args.target,
-        async_mode=args.async_mode,
-        component_path=Path(args.component_path) if args.component_path else None,
-        overrides=overrides(args),
-        overrides_from="command line",
-        new=args.new,
-        wait=not args.no_wait,
-    )
+    request = replace(request_of(args), new=args.new, wait=not args.no_wait)
     out = console(stderr=args.json)
     return run_and_report(request, output=report_path(args), console=out, emit=emit if args.json else None, question=question, ahead=ahead)
 

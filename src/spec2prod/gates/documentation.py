@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import Field
 
@@ -33,35 +32,10 @@ class _Documentation(static.Part):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DocumentationGate:
+class DocumentationGate(static.StaticGate):
     """The question `documentation`. `interpreter` is ours."""
 
-    interpreter: Path
-    timeout_s: float = 120.0
-
-    @property
-    def name(self) -> str:
-        """Return the question's name."""
-        return DOCUMENTATION
-
-    @property
-    def measures(self) -> tuple[str, ...]:
-        """Return the one gate it answers."""
-        return (DOCUMENTATION,)
-
-    @property
-    def reads_tests(self) -> bool:
-        """Only modules are looked at."""
-        return False
-
-    @property
-    def house(self) -> str:
-        """Return which process can answer it beside others."""
-        return static.HOUSE
-
-    def together(self, commands: Sequence[Command]) -> Command:
-        """Return one command for all of them."""
-        return static.together(commands)
+    gate = DOCUMENTATION
 
     def command(self, component: Component, only: Sequence[str] = ()) -> Command:
         """Return the count over the modules; the folder is where its README may lie."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -51,35 +50,17 @@ class _Weaknesses(static.Part):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SecurityGate:
+class SecurityGate(static.StaticGate):
     """The question `security`. `interpreter` is ours: both libraries come with spec2prod."""
 
-    interpreter: Path
+    gate = SECURITY
+
     timeout_s: float = 300.0
-
-    @property
-    def name(self) -> str:
-        """Return the question's name."""
-        return SECURITY
-
-    @property
-    def measures(self) -> tuple[str, ...]:
-        """Return the one gate it answers."""
-        return (SECURITY,)
 
     @property
     def reads_tests(self) -> bool:
         """Secrets are looked for in tests too."""
         return True
-
-    @property
-    def house(self) -> str:
-        """Return which process can answer it beside others."""
-        return static.HOUSE
-
-    def together(self, commands: Sequence[Command]) -> Command:
-        """Return one command for all of them."""
-        return static.together(commands)
 
     def command(self, component: Component, only: Sequence[str] = ()) -> Command:
         """Return the scan of modules, tests and the package's folder, or of the files in `only`."""

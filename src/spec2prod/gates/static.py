@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -32,6 +33,43 @@ class Place(BaseModel):
 
     path: str
     line: int = Field(ge=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaticGate:
+    """What the questions of this house have in common: each answers one gate, and looks at no tests unless it says so.
+
+    `interpreter` is ours: what they are asked with comes with spec2prod. `timeout_s` is in seconds.
+    """
+
+    gate: ClassVar[str]
+
+    interpreter: Path
+    timeout_s: float = 120.0
+
+    @property
+    def name(self) -> str:
+        """Return the question's name, which is its gate's."""
+        return self.gate
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Return the one gate it answers."""
+        return (self.gate,)
+
+    @property
+    def reads_tests(self) -> bool:
+        """Whether tests are looked at, beside the modules."""
+        return False
+
+    @property
+    def house(self) -> str:
+        """Return which process can answer it beside others."""
+        return HOUSE
+
+    def together(self, commands: Sequence[Command]) -> Command:
+        """Return one command for all of them."""
+        return together(commands)
 
 
 def command(  # noqa: PLR0913 - each is one word of the command

@@ -10,7 +10,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -58,41 +57,17 @@ class _Audit(static.Part):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VulnerabilitiesGate:
+class VulnerabilitiesGate(static.StaticGate):
     """The question `vulnerabilities`. `interpreter` is ours, `site_packages` are the folders of the component's environment.
 
     `env` hands on what only this question needs, such as a proxy.
     """
 
-    interpreter: Path
+    gate = VULNERABILITIES
+
     site_packages: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     patience_s: float = 30.0
-    timeout_s: float = 120.0
-
-    @property
-    def name(self) -> str:
-        """Return the question's name."""
-        return VULNERABILITIES
-
-    @property
-    def measures(self) -> tuple[str, ...]:
-        """Return the one gate it answers."""
-        return (VULNERABILITIES,)
-
-    @property
-    def reads_tests(self) -> bool:
-        """The environment is asked about, not the tests."""
-        return False
-
-    @property
-    def house(self) -> str:
-        """Return which process can answer it beside others."""
-        return static.HOUSE
-
-    def together(self, commands: Sequence[Command]) -> Command:
-        """Return one command for all of them."""
-        return static.together(commands)
 
     def command(self, component: Component, only: Sequence[str] = ()) -> Command:
         """Return the audit of the component's environment; `only` cannot narrow it."""
