@@ -1,13 +1,15 @@
 """A specification's examples as a witness: a test that asserts another value for the same call states the opposite of it.
 
 Source: ACCEPTANCE.md, filter 6. Pure: a test file's text and claims go in, names of tests come out. Calls are compared as they are
-written, their names' first parts aside; what cannot be compared says nothing.
+written, the module that they are asked of aside: an object or a class must be the example's own, by its name, and an object that the test
+has used before is nobody's any more. What cannot be compared says nothing.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+import copy
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from spec2prod.domain.example import Example, Examples
@@ -64,7 +66,7 @@ def _spoken(source: str, where: str) -> Claim | None:
 
 def heard(text: str, claims: Iterable[Claim]) -> Heard:
     """Compare what the tests of a file assert with what examples claim."""
-    known = {_key(each.call): each for each in claims}
+    known = _known(claims)
     tree = _file(text)
     opposite: dict[str, str] = {}
     agreeing: set[str] = set()
@@ -80,28 +82,89 @@ def heard(text: str, claims: Iterable[Claim]) -> Heard:
     return Heard(opposite=opposite, agreeing=frozenset(agreeing - opposite.keys()))
 
 
-def _key(called: ast.Call) -> str:
-    words = [_plain(each) for each in called.args]
-    words += sorted(f"{each.arg}={_plain(each.value)}" for each in called.keywords)
-    maker = called.func.value if isinstance(called.func, ast.Attribute) else None
-    of = f"{_key(maker)}." if isinstance(maker, ast.Call) else ""  # `Cart(1).total()` is asked of another than `Cart(2).total()`
-    return f"{of}{last_name(called.func)}({', '.join(words)})"
+def _known(claims: Iterable[Claim]) -> dict[str, Claim]:
+    """Return the claims by their calls. Nobody says of `cart.total()` whether `cart` is a module: it is found as either.
+
+    Where examples of several objects say several things, none of them is about a module.
+    """
+    known: dict[str, Claim] = {}
+    of_modules: dict[str, list[Claim]] = {}
+    for each in claims:
+        known[_key(each.call, {_root(each.call)})] = each
+        of_modules.setdefault(_key(each.call), []).append(each)
+    return {key: told[-1] for key, told in of_modules.items() if len({(each.expected, each.raises) for each in told}) == 1} | known
 
 
-def _plain(node: ast.expr) -> str:
+def _key(called: ast.Call, objects: Collection[str] = ()) -> str:
+    words = [_plain(each, objects) for each in called.args]
+    words += sorted(f"{each.arg}={_plain(each.value, objects)}" for each in called.keywords)
+    return f"{_receiver(called, objects)}{last_name(called.func)}({', '.join(words)})"
+
+
+def _receiver(called: ast.Call, objects: Collection[str]) -> str:
+    """Return whom a call is asked of: `Cart(1).total()` is another's than `Cart(2).total()`. A module is left out.
+
+    `objects` are names that are no modules'; neither is one that begins as a class's or a constant's does.
+    """
+    if not isinstance(called.func, ast.Attribute):
+        return ""
+    maker = called.func.value
+    if isinstance(maker, ast.Call):
+        return f"{_key(maker, objects)}."
+    root, name = _root(called), last_name(maker)
+    if not root:
+        return f"{ast.unparse(maker)}."
+    return f"{name}." if root in objects or name[:1].isupper() else ""
+
+
+def _root(called: ast.Call) -> str:
+    """Return the first of a dotted name's parts, if there are several; empty where no name begins it."""
+    node = called.func.value if isinstance(called.func, ast.Attribute) else None
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _plain(node: ast.expr, objects: Collection[str]) -> str:
     """Return an argument as it is written; a call in it without the module that it is called by."""
-    return _key(node) if isinstance(node, ast.Call) else ast.unparse(node)
+    return _key(node, objects) if isinstance(node, ast.Call) else ast.unparse(node)
 
 
 def _stated(test: Function) -> Iterator[tuple[str, str]]:
     """Yield each call with the literal that a test says it returns, case by case where it is parametrised."""
-    once = assigned_once(test)
+    test = _with_later_uses(test)
+    once, objects = assigned_once(test), _bound(test)
     for case in [{}, *_cases(test)]:
         for left, right in compared(test):
             one, other = resolved(left, once | case), resolved(right, once | case)
             for called, value in ((one, other), (other, one)):
                 if isinstance(called, ast.Call) and not is_spread(called) and (literal := _literal(value)):
-                    yield _key(called), literal
+                    yield _key(called, objects), literal
+
+
+def _bound(test: Function) -> frozenset[str]:
+    """Return the names that stand for what a test was given or has made: objects. A later use of one is named by no identifier."""
+    given = (*test.args.posonlyargs, *test.args.args, *test.args.kwonlyargs)
+    made = (each.id for each in _names(test) if isinstance(each.ctx, ast.Store) or not each.id.isidentifier())
+    return frozenset((*(each.arg for each in given), *made))
+
+
+def _with_later_uses(test: Function) -> Function:
+    """Return a test in which an object that it made has another name from its second use on: the first may have changed it."""
+    made = {name for name, value in assigned_once(test).items() if isinstance(value, ast.Call)}
+    asked = {_root(each) for each in ast.walk(test) if isinstance(each, ast.Call)} & made
+    if not asked:
+        return test
+    changed = copy.deepcopy(test)  # trees of others are not changed
+    uses = sorted((each for each in _names(changed) if each.id in asked), key=lambda each: (each.lineno, each.col_offset))
+    for name in asked:
+        for each in [use for use in uses if use.id == name and isinstance(use.ctx, ast.Load)][1:]:
+            each.id = f"{name}, used before"
+    return changed
+
+
+def _names(test: Function) -> list[ast.Name]:
+    return [each for each in ast.walk(test) if isinstance(each, ast.Name)]
 
 
 def _cases(test: Function) -> Iterator[dict[str, ast.expr]]:
