@@ -81,13 +81,10 @@ def main() -> None:
     hand, hand_cpu = median(each.by_hand_s for each in taken), median(each.by_hand_cpu_s for each in taken)
     own, own_cpu = median(each.own_commands_s for each in taken), median(each.own_commands_cpu_s for each in taken)
     print(f"asked again: {', '.join(taken[-1].tools)}; answers from the cache: {taken[-1].hits}")
-    print(f"{'spec2prod run':44} {wall:6.2f} s wall {cpu:6.2f} s CPU")
-    print(
-        f"{'tools by hand, as a person starts them':44} {hand:6.2f} s wall {hand_cpu:6.2f} s CPU: {wall / hand:5.2f} x {cpu / hand_cpu:5.2f} x"
-    )
-    print(
-        f"{'the commands of the run itself, by hand':44} {own:6.2f} s wall {own_cpu:6.2f} s CPU: {wall / own:5.2f} x {cpu / own_cpu:5.2f} x"
-    )
+    print(f"{'spec2prod run':40} {wall:6.2f} s wall {cpu:6.2f} s CPU")
+    for way, its_wall, its_cpu in (("as a person starts them", hand, hand_cpu), ("the commands of the run itself", own, own_cpu)):
+        ratios = f"{wall / its_wall:5.2f} x wall {cpu / its_cpu:5.2f} x CPU"
+        print(f"by hand, {way:31} {its_wall:6.2f} s wall {its_cpu:6.2f} s CPU; the run takes {ratios}")
     print(f"raw figures: {save(__file__, taken)}")
 
 
