@@ -157,7 +157,7 @@ class Beforehand:
 
 
 OUT_OF_TIME = "the time for changes was over"  # what the judge's worker says of a mutant that it did not come to
-# What a piece of evidence says against a test. The others (fork, subprocess, loopback, collaborator_patched, assigned) are told only.
+# What a piece of evidence says against a test; the others (fork, subprocess, loopback, random, assigned, collaborator_patched) are told.
 NOTHING_DONE = "removed statement"
 DECLARATION = "declaration"  # the operator that changes what a module declares; tried only on tests that notice nothing else
 NOTHING_RETURNED = "return value"  # the operator that has a function return None
@@ -180,6 +180,7 @@ OBJECTIONS: Mapping[str, str] = {
     "pytest_changed": "it leaves pytest changed",
     "foreign_signal": "it signals processes that are not its own",
     "forged": "it wrote a result of its own making",
+    "unsteady": "it draws random numbers, and passes by luck",
     "tracing": "it takes the tracing hooks of the interpreter",
     "introspection": "it searches the memory of the judge's harness",
 }

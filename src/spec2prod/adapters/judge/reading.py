@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from spec2prod.adapters.judge.place import JudgeError
@@ -138,6 +138,10 @@ class Reader:
             evidence=_evidence(message["evidence"]),
             properties=tuple((str(key), str(value)) for key, value in message["properties"] or ()),
         )
+
+    def _on_seen(self, message: dict[str, Any]) -> None:
+        case = self._cases[message["test"]]
+        self._cases[case.id] = replace(case, evidence=(*case.evidence, Evidence(kind=message["kind"], detail=message["detail"])))
 
     def _on_kill(self, message: dict[str, Any]) -> None:
         mutant, test, kill = message["mutant"], message["test"], Kill(message["outcome"])

@@ -12,6 +12,9 @@ LEFT_CHANGED = {
     *("component_state", "component_changed", "code_replaced", "environment", "cwd", "sys.path", "sys.modules", "signals", "threads"),
     *("pytest_changed", "assigned"),
 }
+REPEATS, FEWEST = 40, 4  # runs of a test that draws random numbers: one that fails one time in ten is found out with 98.5 %
+REPEATS_S, SHORTEST_S = 4.0, 0.01  # all of them together take about so long
+SEED = 1_000
 
 
 class Hearing(Judge):
@@ -29,6 +32,7 @@ class Hearing(Judge):
         self._settled: set[str] = set()
         self._noticed: set[tuple[str, str]] = set()
         self._seen: set[str] = set()
+        self._again: set[str] = set()
 
     def _enqueue(self, mutant: str, tests: list[str], *, cold: bool) -> None:
         """Plan these tests on a mutant; `cold` where it must be imported changed."""
@@ -114,6 +118,8 @@ class Hearing(Judge):
     def _take(self, job: Job, index: int, test: str, answer: dict[str, Any]) -> None:
         if job.kind == "test":
             self._take_test(job, test, answer)
+        elif job.kind == "again":
+            self._take_again(test, answer)
         elif job.kind == "control":
             self._take_control(job, test, answer)
         elif job.kind == "repair":
@@ -137,10 +143,28 @@ class Hearing(Judge):
                 return  # what holds already says nothing of a change
             self._passed[test] = answer
             self.clean_s[test] = answer["seconds"]
+            if any(piece["kind"] == "random" for piece in answer["evidence"]):
+                self._repeat(job, test, answer["seconds"])
         elif answer["outcome"] == "failed" and answer["how"] == "assertion" and self._group_of[test] not in self._trusted:
             self._failing[test] = answer
         names = ("outcome", "how", "exception", "message", "seconds", "lines", "arcs", "properties")
         self.tell({"event": "test", "test": test, **{name: answer.get(name) for name in names}, "evidence": evidence})
+
+    def _repeat(self, job: Job, test: str, seconds: float) -> None:
+        """Run a test again and again with other random numbers, each time in a process of its own: does it pass by luck?"""
+        self._again.add(test)
+        for seed in range(SEED, SEED + max(FEWEST, min(REPEATS, int(REPEATS_S / max(seconds, SHORTEST_S))))):
+            self.queue.append(Job(key=job.key, kind="again", tests=[test], seed=seed))
+
+    def _take_again(self, test: str, answer: dict[str, Any]) -> None:
+        """Tell of a test that passed by luck, as soon as that is known."""
+        if test not in self._again or answer["outcome"] in {"passed", "xfailed"}:
+            return
+        self._again.remove(test)
+        self.queue = [each for each in self.queue if each.kind != "again" or each.tests != [test]]
+        self._passed.pop(test, None)
+        detail = f"{answer['outcome']} with the numbers of another seed: {answer['message'].partition(chr(10))[0][:120]}"
+        self.tell({"event": "seen", "test": test, "kind": "unsteady", "detail": detail})
 
     def _take_control(self, job: Job, test: str, answer: dict[str, Any]) -> None:
         """A test that passed alone and fails here: order-dependent in company, a disagreement of the judge with itself alone."""

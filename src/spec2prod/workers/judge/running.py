@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import random
 import sys
 import threading
 from collections.abc import Iterator
@@ -162,10 +163,13 @@ class Runner:
         harness.begin()
         self.watch.begin()
         self.watch.active = watch
+        drawn = random.getstate() if watch else None
         ended = self._protocol(item, self.collected.items.get(following or ""), lines)
         if os.getpid() != me:
             os._exit(1)  # a process that the test forked, and that came all the way here: it has nothing to say
         self.watch.end()
+        if drawn is not None and random.getstate() != drawn and not is_property(item):
+            self.watch.tell("random", "it draws random numbers")
         answer = harness.answer()
         if ended:
             answer.update(outcome="failed", how="crash", exception=ended, message=f"it ended the run with {ended}")
@@ -187,6 +191,11 @@ class Runner:
 
     def _lines(self) -> Lines:
         return lines_of(self.modules)
+
+
+def is_property(item: Any) -> bool:  # noqa: ANN401 - pytest's items
+    """Whether hypothesis chooses what a test gets: it repeats it by itself, and begins at the same numbers each time."""
+    return bool(getattr(getattr(item, "obj", None), "is_hypothesis_test", False))
 
 
 def hypothesis_lives() -> bool:

@@ -13,7 +13,9 @@ Key = tuple[str, str]  # the group, and the mutant whose changed source the lane
 
 @dataclass
 class Job:
-    """Tests to be run in one process, in order. `mutant` is swapped in; `kind` is test, control, repair or mutant.
+    """Tests to be run in one process, in order. `mutant` is swapped in; `kind` is test, again, control, repair or mutant.
+
+    `seed` is where its random numbers begin, unless the lanes decide.
 
     A chain has a mutant for each test (empty for none): the process goes on to the next one as long as nothing is left of the last.
     After an assertion on a mutant no other test runs on it where the job says `stop`, no other case of its function where it says `once`.
@@ -28,6 +30,7 @@ class Job:
     watch: bool = False
     stop: bool = False
     once: bool = False
+    seed: int | None = None
     nonces: list[str] = field(default_factory=list)
     receiver: Receiver | None = None
     current: int = -1
@@ -54,7 +57,7 @@ class Job:
         self.nonces = [os.urandom(16).hex() for _ in self.tests]
         self.receiver = Receiver(self.nonces)
         told = {name: getattr(self, name) for name in ("tests", "mutant", "chain", "cover", "watch", "stop", "once")}
-        return {**told, "nonces": list(self.nonces), "seed": seed}
+        return {**told, "nonces": list(self.nonces), "seed": seed if self.seed is None else self.seed}
 
     def rest(self) -> list[int]:
         """Return the indexes of the tests that have not been begun."""
@@ -64,7 +67,7 @@ class Job:
         """Return the same job for some of its tests."""
         chain = [self.chain[each] for each in indexes] if self.chain is not None else None
         tests = [self.tests[each] for each in indexes]
-        same = {name: getattr(self, name) for name in ("key", "kind", "mutant", "cover", "watch", "stop", "once")}
+        same = {name: getattr(self, name) for name in ("key", "kind", "mutant", "cover", "watch", "stop", "once", "seed")}
         return Job(tests=tests, chain=chain, **same)
 
 
