@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from spec2prod.adapters import standing
-from spec2prod.adapters.standing import Standing, UnsettledError
+from spec2prod.adapters.standing import Look, Standing, UnsettledError
 
 _LONG_AGO = 1_700_000_000
 _MADE = 1_800_000_000.0
+_SOON_NS = 10_000_000_000
 KEY = standing.key_of({"component": "sums", "target": "staging"})
 
 
@@ -43,8 +45,7 @@ def _keep(project: Path, watched: list[str] | None = None) -> None:
         page=str(_page(project)),
         watched=watched or [],
     )
-    seen = standing.fingerprint(str(project), KEY, _outputs(project), answer.watched)
-    standing.keep(str(project), KEY, seen, answer)
+    standing.keep(Look(str(project), KEY, _outputs(project)), answer, taken_at_ns=time.time_ns() + _SOON_NS)
 
 
 def _page(project: Path) -> Path:
@@ -59,7 +60,7 @@ def _outputs(project: Path) -> tuple[str, ...]:
 
 
 def _find(project: Path, now: float = _MADE + 1, key: str = KEY) -> Standing | None:
-    return standing.find(str(project), key, _outputs(project), now)
+    return standing.find(Look(str(project), key, _outputs(project)), now)
 
 
 def test_an_unchanged_project_is_answered_as_before(project: Path) -> None:
@@ -161,15 +162,15 @@ def test_a_link_that_leads_out_of_the_project_cannot_be_watched(project: Path, t
     (tmp_path / "outside").mkdir()
     (project / "data").symlink_to(tmp_path / "outside")
     with pytest.raises(UnsettledError):
-        standing.fingerprint(str(project), KEY, (), ())
+        Look(str(project), KEY, ())
 
 
 def test_a_file_that_changed_just_now_is_not_believed(project: Path) -> None:
     (project / "src/sums.py").write_text("x = 3\n")
     changed = (project / "src/sums.py").stat().st_ctime_ns
     with pytest.raises(UnsettledError):
-        standing.fingerprint(str(project), KEY, (), (), taken_at_ns=changed + 1_000_000)
-    assert standing.fingerprint(str(project), KEY, (), (), taken_at_ns=changed + 10_000_000_000)
+        Look(str(project), KEY, ()).digest(taken_at_ns=changed + 1_000_000)
+    assert Look(str(project), KEY, ()).digest(taken_at_ns=changed + 10_000_000_000)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"format": 1}', '{"format": 9, "standing": [], "seen": ""}', "\x00"])

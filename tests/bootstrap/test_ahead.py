@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from spec2prod.adapters import standing
 from spec2prod.adapters.host.starting import handed_on
-from spec2prod.adapters.standing import SECRET, Start, Starts
+from spec2prod.adapters.standing import SECRET, Look, Start, Starts
 from spec2prod.bootstrap.ahead import WORTH_MS, Ahead, head_start
 from spec2prod.bootstrap.standing import Asked
 from spec2prod.domain.command import Command
@@ -25,7 +26,7 @@ def question(tmp_path: Path) -> Asked:
     for name in ("sums.py", "test_sums.py"):
         root.mkdir(exist_ok=True)
         _write(root / name, "old\n")
-    return Asked(root=str(root), key="0" * 32, outputs=(), begun_ns=0, seen="")
+    return Asked(root=str(root), key="0" * 32, outputs=(), begun_ns=time.time_ns(), look=Look(str(root), "0" * 32, ()))
 
 
 def _write(file: Path, text: str) -> None:
@@ -47,10 +48,14 @@ def _start(question: Asked, tool: str, *reads: str, wall_ms: float = 2 * WORTH_M
     )
 
 
+def _asked_now(question: Asked) -> Asked:
+    return question._replace(begun_ns=time.time_ns(), look=Look(question.root, question.key, question.outputs))
+
+
 def _started(question: Asked, *starts: Start, at_once: bool = True, most: int = 4) -> list[str]:
     """Name the tools that were started, in their order."""
     standing.keep_starts(question.root, question.key, Starts(watched=[], at_once=most, starts=list(starts)))
-    with head_start(question, at_once=at_once) as ahead:
+    with head_start(_asked_now(question), at_once=at_once) as ahead:
         assert ahead is not None
         told = ahead.host.end()
     return [each.command.tool for each in reversed(told)]
@@ -118,7 +123,7 @@ def test_a_record_is_used_once(question: Asked) -> None:
     assert standing.take_starts(question.root, question.key) is None
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', '{"format": 1, "starts": [[], 1, [["too", "short"]]]}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 2}', '{"format": 2, "starts": [[], 1, [["too", "short"]]]}'])
 def test_a_record_that_cannot_be_read_is_none(question: Asked, text: str) -> None:
     standing.keep_starts(question.root, question.key, Starts(watched=[], at_once=1, starts=[]))
     (file,) = Path(question.root, standing.FOLDER).iterdir()

@@ -76,7 +76,7 @@ class Holding(FakeHost):
 
 GREEDY = """
 import pathlib, sys, time
-began, held = time.monotonic_ns(), b"x" * (50 * 2**20)
+began, held = time.monotonic_ns(), b"x" * (64 * 2**20)
 mine, other, patience = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), float(sys.argv[3])
 mine.touch()
 until = time.monotonic() + patience
@@ -90,7 +90,7 @@ print(began, time.monotonic_ns())
 def test_processes_that_need_more_memory_than_there_is_never_overlap(
     place: Place, tmp_path: Path, memory_mb: int, patience_s: float, overlaps: int
 ) -> None:
-    """Each holds 50 MiB and waits for a sign of the other. What they need is learnt from a first process, through a real store."""
+    """Each holds 64 MiB and waits for a sign of the other. What they need is learnt from a first process, through a real store."""
     database, settings = SqliteDatabase(tmp_path / "db.sqlite"), place.settings.model_copy(update={"memory_mb": memory_mb})
     there = replace(place, settings=settings)
 
@@ -109,7 +109,7 @@ def test_processes_that_need_more_memory_than_there_is_never_overlap(
     try:
         asyncio.run(host(first := history_of(database, "shop")).run(greedy("first", "first", 0)))
         first.keep()
-        assert 50 < (history_of(database, "shop").expected_mb("greedy") or 0) < 90
+        assert 45 < (history_of(database, "shop").expected_mb("greedy") or 0) < 90
         (_, end), (begin, _) = asyncio.run(both())
     finally:
         database.close()

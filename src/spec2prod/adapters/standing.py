@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 FOLDER = ".spec2prod/standing"
 BELOW = "/**"
-_FORMAT = 1
+_FORMAT = 2
 _SKIPPED = frozenset(
     {".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".nox", ".eggs", ".spec2prod"}
     | {".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", ".coverage"}
@@ -73,26 +73,30 @@ def key_of(words: Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps(words, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
-def find(root: str, key: str, outputs: Collection[str], now: float) -> Standing | None:
+def find(look: Look, now: float) -> Standing | None:
     """Return the answer to a question, if nothing has changed since; None where it has, or where there is none that can be read."""
     try:
-        with open(_place(root, key), encoding="utf-8") as file:
+        with open(_place(look.root, look.key), encoding="utf-8") as file:
             kept = json.load(file)
         standing = Standing(*kept["standing"])
         if kept["format"] != _FORMAT or not standing.made_at <= now < standing.expires_at:
             return None  # also where the clock was set back: nobody knows how old it is
-        if not os.path.isfile(standing.page):
+        if not os.path.isfile(standing.page) or kept["own"] != look.digest():
             return None
-        return standing if kept["seen"] == fingerprint(root, key, outputs, standing.watched) else None
+        return standing if kept["seen"] == look.digest(standing.watched) else None
     except (OSError, ValueError, KeyError, TypeError, UnsettledError):
         return None
 
 
-def keep(root: str, key: str, seen: str, standing: Standing) -> None:
-    """Keep an answer with the fingerprint of what it was found on; a disk that takes no file only costs time."""
-    place = _place(root, key)
+def keep(look: Look, standing: Standing, *, taken_at_ns: int) -> None:
+    """Keep an answer with what it was found on; a disk that takes no file only costs time.
+
+    Raises:
+        UnsettledError: where a file changed after `taken_at_ns`, or a moment before.
+    """
+    seen = look.digest(standing.watched, taken_at_ns=taken_at_ns)
     with suppress(OSError):
-        _write(place, {"format": _FORMAT, "seen": seen, "standing": standing})
+        _write(_place(look.root, look.key), {"format": _FORMAT, "own": look.digest(), "seen": seen, "standing": standing})
 
 
 class Start(NamedTuple):
@@ -158,29 +162,38 @@ class UnsettledError(Exception):
     """What is here cannot be watched: a file changed a moment ago (it may again, within the same tick), or a link leads elsewhere."""
 
 
-def fingerprint(root: str, key: str, outputs: Collection[str], watched: Collection[str], *, taken_at_ns: int | None = None) -> str:
-    """Return a digest of the stat of everything that a run there could read; `outputs` (absolute) are what it writes itself.
+class Look:
+    """The stat of everything in a project that a run could read, at one moment; what lies elsewhere is looked at when it is named."""
 
-    Raises:
-        UnsettledError: where a link leads out of the project, or `taken_at_ns` is given and a file changed after it, or so shortly
-            before that a further change would not be seen.
-    """
-    total = hashlib.sha256(f"{_FORMAT}\n{key}\n{sys.version}\n{sys.executable}\n{root}\n".encode())
-    variables = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name in _VARIABLES or name.startswith(_PREFIXES)]
-    total.update("\0".join(variables).encode("utf-8", "surrogateescape"))
-    ignored = {os.path.abspath(path) for path in outputs}
-    home = os.path.expanduser("~")
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    lines: list[str] = []
-    for place in (root, package):
-        lines.extend(_tree(place, ignored))
-    for place in (*(os.path.join(home, name) for name in _USERS_OWN), *sorted(watched)):
-        lines.extend(_tree(place.removesuffix(BELOW), ignored) if place.endswith(BELOW) else _shallow(place, 1))
-    if taken_at_ns is not None:
-        _refuse_unsettled(lines, taken_at_ns)
-    lines.extend(_shallow(os.path.join(root, ".spec2prod", "environments"), 3))  # a run may have changed them itself
-    total.update("\n".join(lines).encode("utf-8", "surrogateescape"))
-    return total.hexdigest()
+    def __init__(self, root: str, key: str, outputs: Collection[str]) -> None:
+        """Look; `key` names the question, and `outputs` (absolute) are the files that answering writes.
+
+        Raises:
+            UnsettledError: where a link leads out of the project.
+        """
+        self.root, self.key = root, key
+        self._ignored = {os.path.abspath(path) for path in outputs}
+        variables = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name in _VARIABLES or name.startswith(_PREFIXES)]
+        self._machine = [f"{_FORMAT}\n{key}\n{sys.version}\n{sys.executable}\n{root}\n", "\0".join(variables)]
+        home = os.path.expanduser("~")
+        package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        self._lines = [line for place in (root, package) for line in _tree(place, self._ignored)]
+        self._lines += [line for name in _USERS_OWN for line in _shallow(os.path.join(home, name), 1)]
+        self._environments = list(_shallow(os.path.join(root, ".spec2prod", "environments"), 3))  # a run may have changed them itself
+
+    def digest(self, watched: Collection[str] = (), *, taken_at_ns: int | None = None) -> str:
+        """Return a digest of what was seen, and of what `watched` names, as it is now.
+
+        Raises:
+            UnsettledError: where a link leads elsewhere, or `taken_at_ns` is given and a file changed after it, or so shortly before
+                that a further change would not be seen.
+        """
+        lines = [*self._lines]
+        for place in sorted(watched):
+            lines.extend(_tree(place.removesuffix(BELOW), self._ignored) if place.endswith(BELOW) else _shallow(place, 1))
+        if taken_at_ns is not None:
+            _refuse_unsettled(lines, taken_at_ns)
+        return hashlib.sha256("\n".join([*self._machine, *lines, *self._environments]).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _refuse_unsettled(lines: list[str], taken_at_ns: int) -> None:

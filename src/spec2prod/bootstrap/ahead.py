@@ -8,14 +8,13 @@ very same, and nothing that it could read has changed meanwhile. Quick to import
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from spec2prod.adapters import standing
 from spec2prod.adapters.host.ahead import HeadStart
-from spec2prod.adapters.standing import SECRET, Start, Starts
+from spec2prod.adapters.standing import SECRET, Look, Start, Starts
 from spec2prod.bootstrap.standing import Asked
 from spec2prod.domain.command import Command
 
@@ -43,17 +42,20 @@ class Ahead:
                 self.host.start(_command(each, self.host.secret))
 
     def _is_settled(self) -> bool:
-        """Note how everything is now; where a file was written a moment ago, it cannot be told whether it is written again."""
-        self._before = self._seen(time.time_ns())
+        """Note how everything was when it was asked; not where a file was written a moment before: it may be written again."""
+        with suppress(standing.UnsettledError):
+            self._before = self.question.look.digest(self._watched, taken_at_ns=self.question.begun_ns)
         return bool(self._before)
 
-    def _seen(self, taken_at_ns: int | None = None) -> str:
-        """Return the fingerprint of all that a run could read, empty where it has none."""
-        asked, watched = self.question, self.known.watched if self.known else []
-        try:
-            return standing.fingerprint(asked.root, asked.key, asked.outputs, watched, taken_at_ns=taken_at_ns)
-        except standing.UnsettledError:
-            return ""
+    @property
+    def _watched(self) -> Collection[str]:
+        return self.known.watched if self.known else ()
+
+    def _seen(self) -> str:
+        """Return the digest of all that a run could read now, empty where it has none."""
+        with suppress(standing.UnsettledError):
+            return Look(self.question.root, self.question.key, self.question.outputs).digest(self._watched)
+        return ""
 
 
 @contextmanager

@@ -6,11 +6,12 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from spec2prod.adapters import standing
-from spec2prod.adapters.standing import Standing
+from spec2prod.adapters.standing import Look, Standing
 from spec2prod.bootstrap.project import project_root
 
 if TYPE_CHECKING:
@@ -23,13 +24,13 @@ OWN = str(Path(__file__).parents[2])  # is watched anyway
 
 
 class Asked(NamedTuple):
-    """A question as the command line put it: `outputs` are the files that answering writes."""
+    """A question as the command line put it, and what there was then: `outputs` are the files that answering writes."""
 
     root: str
     key: str
     outputs: tuple[str, ...]
     begun_ns: int
-    seen: str
+    look: Look
 
 
 def asked(words: Mapping[str, object], component_path: Path | None, output: Path) -> Asked | None:
@@ -39,14 +40,14 @@ def asked(words: Mapping[str, object], component_path: Path | None, output: Path
     begun_ns = time.time_ns()
     outputs = (str(output),)
     try:
-        return Asked(root=root, key=key, outputs=outputs, begun_ns=begun_ns, seen=standing.fingerprint(root, key, outputs, ()))
+        return Asked(root=root, key=key, outputs=outputs, begun_ns=begun_ns, look=Look(root, key, outputs))
     except standing.UnsettledError:
         return None
 
 
 def find(question: Asked) -> Standing | None:
     """Return the answer that still stands, None where something changed or nobody knows."""
-    return standing.find(question.root, question.key, question.outputs, time.time())
+    return standing.find(question.look, time.time())
 
 
 def keep(question: Asked, run: Run, document: str, summary: str) -> None:
@@ -55,12 +56,6 @@ def keep(question: Asked, run: Run, document: str, summary: str) -> None:
     if not may_stand(run) or stamps is None:
         return
     watched = [*watched_by(run), *stamps]
-    try:
-        if standing.fingerprint(question.root, question.key, question.outputs, ()) != question.seen and not _released(run):
-            return
-        seen = standing.fingerprint(question.root, question.key, question.outputs, watched, taken_at_ns=question.begun_ns)
-    except standing.UnsettledError:
-        return
     answer = Standing(
         run_id=run.plan.run_id,
         made_at=question.begun_ns / 1e9,
@@ -71,7 +66,10 @@ def keep(question: Asked, run: Run, document: str, summary: str) -> None:
         page=str(run.plan.component.root / ".spec2prod" / "runs" / run.plan.run_id / "report.html"),
         watched=watched,
     )
-    standing.keep(question.root, question.key, seen, answer)
+    with suppress(standing.UnsettledError):
+        now = Look(question.root, question.key, question.outputs)
+        if now.digest() == question.look.digest() or _released(run):
+            standing.keep(now, answer, taken_at_ns=question.begun_ns)
 
 
 def may_stand(run: Run) -> bool:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from spec2prod.bootstrap.ahead import Ahead
 from spec2prod.bootstrap.listening import telling
@@ -39,9 +38,9 @@ def run_and_report(  # noqa: PLR0913 - what is asked, and where its answer goes
     with telling(console):
         told = run_to_the_end(promote(replace(request, output=output.absolute()), deliver=report.save, ahead=ahead))
     document, trouble = report.document, report.trouble
-    summarise(told, console, None if trouble else output)
+    summary = _summary(told, console, None if trouble else output)
     if question is not None and isinstance(told, Run) and not trouble:
-        keep(question, told, as_text(document), _summary(told, console, output))
+        keep(question, told, as_text(document), summary)
     if emit is not None:
         emit(as_text(document))
     if trouble:
@@ -49,13 +48,14 @@ def run_and_report(  # noqa: PLR0913 - what is asked, and where its answer goes
     return told.exit_code
 
 
-def _summary(told: Run, console: Console, output: Path) -> str:
-    """Return what was told on a console, as it was told."""
-    from rich.console import Console as Paper
-
-    paper = Paper(file=StringIO(), width=console.width, force_terminal=console.is_terminal, highlight=False)
-    summarise(told, paper, output)
-    return cast("StringIO", paper.file).getvalue()
+def _summary(told: Run | Refusal, console: Console, output: Path | None) -> str:
+    """Tell people what came of it; return it as it was told."""
+    with console.capture() as captured:
+        summarise(told, console, output)
+    text = captured.get()
+    console.file.write(text)
+    console.file.flush()
+    return text
 
 
 class _Report:
