@@ -34,6 +34,19 @@ def test_a_run_that_ends_without_a_farewell_is_cleared_up_after(tmp_path: Path) 
     others.wait()
 
 
+def test_what_was_started_with_our_mark_ends_with_us_though_nobody_else_ties_it_to_us() -> None:
+    program = (
+        "import os, subprocess, sys, time; from spec2prod.adapters.host.starting import marked;"
+        f"child = subprocess.Popen({SLEEPER!r}, env={{**os.environ, **marked()}}, start_new_session=True);"
+        "print(child.pid, flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        child = psutil.Process(int(run.stdout.readline()))
+        run.kill()
+    assert psutil.wait_procs([child], timeout=30)[1] == []
+
+
 def test_after_a_farewell_it_touches_nothing(tmp_path: Path) -> None:
     mark = uuid.uuid4().hex
     sleeper = subprocess.Popen(SLEEPER, env=os.environ | {MARK: mark})

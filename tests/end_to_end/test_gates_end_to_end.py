@@ -153,7 +153,7 @@ def test_an_own_gate_that_could_not_be_asked_blocks_with_the_reason(tested: Calc
     ended = tested.run()
     assert ended.code == 4, ended.out + ended.err
     assert ended.gate("absent")["verdict"] == "errored"
-    assert "no-such-program not found" in ended.gate("absent")["reason"]
+    assert "no-such-program is not installed" in ended.gate("absent")["reason"]
 
 
 def bring(tested: Calculator, tmp_path: Path, module: str) -> dict[str, str]:

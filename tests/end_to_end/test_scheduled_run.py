@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 
 import pytest
@@ -21,7 +22,8 @@ def test_a_run_that_fails_fast_stops_its_tools_and_asks_no_more(calculator: Calc
     assert ended.gate("linting")["verdict"] == "failed"
     assert ended.gate("test_pass_rate")["verdict"] == "errored"
     assert "not asked: linting said no" in ended.gate("test_pass_rate")["reason"]
-    assert "pytest" not in ended.tools  # it was stopped, not waited for
+    stopped = [each["exit_code"] for each in ended.report["run"]["processes"] if each["tool"] == "pytest"]
+    assert stopped == [-signal.SIGTERM], "it was stopped, not waited for"
     assert ended.report["run"]["plan"]["fail_fast"]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from spec2prod.adapters.host.starting import marked
 from spec2prod.adapters.judge import place as judge_place
 from spec2prod.adapters.judge.client import Judge, Mutation
 from spec2prod.adapters.judge.place import Bounds, JudgeError, interpreter_folders, sealed
@@ -70,6 +71,7 @@ async def measured_in(  # noqa: PLR0913 - what a measurement is made of
         environment=way.environment,
         clock_s=way.clock_s,
         readable=work.readable,
+        marks=marked(),
     )
     async with Judge(where, _news(listen)) as judge:
         return await judge.measure(suite, files, component.modules, mutation=mutation, witnesses=[work.examples], planted=[work.canaries])

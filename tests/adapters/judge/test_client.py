@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -127,6 +128,16 @@ async def test_folders_in_memory_are_small_and_gone_with_the_sandbox(project: Pa
     assert (case.outcome, case.message) == ("passed", "")
     assert ("write" in {piece.kind for piece in case.evidence}) is tells
     assert not list(Path("/dev/shm").glob("filled-*"))  # noqa: ASYNC240, S108 - asked once
+
+
+@pytest.mark.asyncio
+async def test_whoever_clears_up_knows_the_worker_by_its_mark_and_the_judged_code_sees_none(project: Path) -> None:
+    there = "pathlib.Path('/proc/self/environ').read_bytes()"
+    test = f"import os, pathlib, unit\ndef test_it():\n    assert b'MARK=ours' in {there} and 'MARK' not in os.environ and unit.low(1)\n"
+    (project / "test_mark.py").write_text(test)
+    async with Judge(replace(place(project), marks={"MARK": "ours"})) as judge:
+        measured = await judge.measure([], ["test_mark.py"], ["unit.py"], mutation=Mutation.NONE)
+    assert [(case.outcome, case.message) for case in measured.cases] == [("passed", "")]
 
 
 @pytest.mark.asyncio

@@ -54,13 +54,13 @@ async def test_it_starts_with_an_environment_of_its_own_and_ends_with_everything
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SPEC2PROD_TEST_LEAK", "ours")
-    plan = _plan(tmp_path, _GOOD)
+    plan = replace(_plan(tmp_path, _GOOD), marks={"SPEC2PROD_COMMANDS": "known by this"})
     server = AgentServer(plan)
     await server.start()
     assert server.alive
     log = plan.log.read_text()
     grandchild = int(log.split("child ")[1].split()[0])
-    assert psutil.pid_exists(grandchild)
+    assert psutil.Process(grandchild).environ()["SPEC2PROD_COMMANDS"] == "known by this"
     assert f"home {plan.state / 'home'}" in log
     assert "strangers []" in log
     await server.stop()

@@ -52,6 +52,11 @@ def handed_on(keep: Collection[str] = ()) -> dict[str, str]:
     return {name: os.environ[name] for name in (*ALLOWED, *keep) if name in os.environ}
 
 
+def marked() -> dict[str, str]:
+    """Return the variable by which our watcher knows what is ours: a process that is started elsewhere with it ends with us."""
+    return {MARK: ":".join(filter(None, (os.environ.get(MARK), _watch().mark)))}
+
+
 def start(command: Command, variables: Mapping[str, str], scratch: Path) -> Started:
     """Start a command with these variables of ours, and with its own.
 

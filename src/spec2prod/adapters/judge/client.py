@@ -126,7 +126,7 @@ class Judge:
             return await asyncio.create_subprocess_exec(
                 *wrapped,
                 cwd=scratch,
-                env=environment | {"PYTHONDONTWRITEBYTECODE": "1"},
+                env=environment | {"PYTHONDONTWRITEBYTECODE": "1"} | dict(place.marks),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,

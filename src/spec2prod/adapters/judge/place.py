@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -67,6 +67,7 @@ class Place:
 
     `import_root` is what must be importable, relative to `root`. `environment` are variables that the judged code sees beside
     the few that programs need (a hash seed, a time zone, a locale, a home). `readable` are further folders that it needs.
+    By `marks` (variables) whoever clears up after us knows the worker: a sandbox that is just being started does not die with us yet.
     With `clock_s` Python's `time` and `datetime` tell the judged code a date that is off by so many seconds; 0 replaces them, and
     tells the right one.
     """
@@ -80,6 +81,7 @@ class Place:
     readable: tuple[Path, ...] = ()
     fork: bool = True
     clock_s: float | None = None
+    marks: Mapping[str, str] = field(default_factory=dict)
 
 
 def sealed(box: Box, wrapped: tuple[str, ...]) -> tuple[str, ...]:

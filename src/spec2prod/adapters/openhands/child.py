@@ -12,8 +12,8 @@ import subprocess
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -46,7 +46,8 @@ class ServerPlan:
 
     `folder` (absolute, in the run's folder) gets the log, the server's secret and its state; `workspaces` holds the
     copies it works on. `path` are folders that lead its PATH; `readable` is shown inside the sandbox beside the
-    server's own environment. `hidden` never reaches the log.
+    server's own environment. `hidden` never reaches the log. By `marks` (variables) whoever clears up after us knows the server: a
+    sandbox that has only just begun to start does not yet die with us.
     """
 
     environment: Environment
@@ -58,6 +59,7 @@ class ServerPlan:
     hidden: tuple[str, ...] = ()
     max_concurrent: int = 4
     start_limit_s: float = 120.0
+    marks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def log(self) -> Path:
@@ -109,7 +111,7 @@ class Child:
         self._hidden = (*self._hidden, key, self._secret)
         self.process = subprocess.Popen(
             wrapped,
-            env=env,
+            env={**env, **plan.marks},
             cwd=plan.state,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

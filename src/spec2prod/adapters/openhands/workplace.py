@@ -30,6 +30,7 @@ class Workplace:
     interpreter: Path
     environment: Environment | None
     box: Box
+    marks: Callable[[], Mapping[str, str]] = dict
 
     @property
     def folder(self) -> Path:
@@ -80,4 +81,5 @@ def server_plan(options: OpenHandsOptions, place: Workplace) -> ServerPlan:
         hidden=options.secrets,
         max_concurrent=options.max_concurrent,
         start_limit_s=options.start_limit_s,
+        marks=place.marks(),
     )
