@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import family
+from . import base, family
 from .mutating import Module
 from .wire import Channel
 from .work import Job, Key, Limits
@@ -97,7 +97,10 @@ class Lanes:
     def _spawn(self, setting: dict[str, Any], *descriptors: int) -> None:
         """Have the base fork the lane; where nothing forks, start an interpreter of its own for it."""
         if self._base is not None:
-            self._base.send(setting, *descriptors)
+            try:
+                self._base.send(setting, *descriptors)
+            except OSError:  # it ended before it was asked for anything
+                raise self._not_ready() from None
             return
         argv = [sys.executable, str(Path(__file__).resolve().parent), "--lane", *map(str, descriptors)]
         started = subprocess.Popen(argv, stdin=subprocess.PIPE, pass_fds=descriptors, start_new_session=True)
@@ -156,6 +159,9 @@ class Lanes:
             family.kill_group(self._base_pid)
         family.end_orphans()
         self._selector.close()
+
+    def _not_ready(self) -> JudgeError:
+        return JudgeError("pytest could not be made ready: " + self._words(base.errors_of(self.request)))
 
     def _words(self, path: str) -> str:
         """Return the end of what a process of ours wrote before it died."""

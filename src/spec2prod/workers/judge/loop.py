@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import base, family
-from .lanes import JudgeError, Lane, Lanes
+from . import family
+from .lanes import Lane, Lanes
 from .mutating import Module
 from .wire import Channel
 from .work import Job, Key
@@ -134,7 +134,7 @@ class Judge(Lanes):
 
     def _on_base(self) -> None:
         if self._base is not None and self._base.arrived()[1]:
-            raise JudgeError("pytest could not be made ready: " + self._words(base.errors_of(self.request)))
+            raise self._not_ready()
 
     def _on_lane(self, lane: Lane) -> None:
         messages, gone = lane.channel.arrived()
