@@ -334,6 +334,7 @@ def test_a_verdict_that_nobody_hears_is_the_same_verdict(redirected: dict[str, t
     assert report["success"] is True
 
 
+@pytest.mark.slow
 def test_a_document_that_could_not_be_written_out_is_no_success(tmp_path: Path) -> None:
     project = layouts.flat_module(tmp_path / "project")
     command = ["sh", "-c", 'exec "$@" >/dev/full', "sh", *project.command("sums", "--json")]

@@ -346,7 +346,9 @@ def test_doctor_looks_at_the_model_without_spending_and_calls_it_only_when_asked
     assert "not called: other is asked by OpenHands itself" in other["told"]
 
 
-@pytest.mark.parametrize("words", [("init",), ("gates",), ("config", "show", "--origin"), ("doctor",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [("init",), ("gates",), ("config", "show", "--origin"), pytest.param(("doctor",), marks=pytest.mark.slow)], ids=" ".join
+)
 def test_twenty_columns_are_enough(shop: Project, words: tuple[str, ...]) -> None:
     assert shop.call(*words, env={"COLUMNS": "20"}).code == 0
 

@@ -58,6 +58,7 @@ def test_the_tests_of_a_changed_file_start_before_the_run_does_and_once(project:
     assert (again.code, _processes(again.report, "pytest")) == (0, [])
 
 
+@pytest.mark.slow
 def test_what_the_linter_stopped_by_mending_does_not_teach_how_long_it_takes(tmp_path: Path) -> None:
     project = layouts.flat_module(tmp_path / "project")
     project.write({"sums.py": layouts.CODE.replace("def ", "import os\n\n\ndef ", 1)})
@@ -76,6 +77,7 @@ def test_what_the_linter_stopped_by_mending_does_not_teach_how_long_it_takes(tmp
             assert start.wall_ms == pytest.approx(last["wall_ms"], abs=0.01), start.tool
 
 
+@pytest.mark.slow
 def test_a_tool_that_cannot_be_started_has_no_head_start(tmp_path: Path) -> None:
     project = layouts.flat_module(tmp_path / "project")
     project.run("sums", "--async", env={"PATH": os.defpath})

@@ -290,6 +290,7 @@ def test_a_configuration_that_leaves_nothing_to_check_is_errored(unasked: dict[s
         assert "look at" in ended.gate(gate)["next_step"]
 
 
+@pytest.mark.slow
 def test_what_changes_while_it_is_measured_is_no_evidence_data_files_included(tmp_path: Path) -> None:
     project = layouts.flat_package(tmp_path / "project")
     change = "file.write_text(file.read_text() + '1')"

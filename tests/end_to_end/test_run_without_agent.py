@@ -57,6 +57,7 @@ def test_async_mode_gives_the_same_verdicts_with_the_same_tools(tested: Calculat
     assert verdicts[0] == verdicts[1]
 
 
+@pytest.mark.slow
 def test_no_tests_is_a_failed_gate(calculator: Calculator) -> None:
     ended = calculator.run()
     assert ended.code == 1
@@ -64,6 +65,7 @@ def test_no_tests_is_a_failed_gate(calculator: Calculator) -> None:
     assert "no tests" in ended.out
 
 
+@pytest.mark.slow
 def test_what_the_specification_asks_is_a_rule_with_its_address(tested: Calculator) -> None:
     (tested.root / "tests" / "test_operations.py").write_text(
         "from test_components.calculator.operations import add\n\n\ndef test_add() -> None:\n    assert add(1, 2) == 3\n"
@@ -156,6 +158,7 @@ def test_the_guides_script_does_the_same_from_the_projects_root(tested: Calculat
     assert "specification" in report["stage_timings"]
 
 
+@pytest.mark.slow
 def test_standard_output_that_is_closed_changes_no_exit_code(tested: Calculator) -> None:
     with subprocess.Popen(
         tested.command(), cwd=tested.root, env=environment(None), stdout=subprocess.PIPE, stderr=subprocess.PIPE

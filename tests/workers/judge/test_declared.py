@@ -93,6 +93,7 @@ def test_neither_the_suite_nor_a_test_that_notices_something_meets_them(told: To
     assert "assertion" in told.fates("test_doubled").values()
 
 
+@pytest.mark.slow
 def test_tests_that_are_planted_to_notice_nothing_are_no_reason_to_try_them(ask: Ask) -> None:
     told = judged(ask, planted=["test_shelf.py"])
     assert {each["operator"] for each in told.mutants.values()}.isdisjoint({"declaration"})
