@@ -296,6 +296,7 @@ def test_doctor_finds_an_environment_without_pytest(shop: Project) -> None:
     assert "Not ready: pytest, coverage." in ended.out
 
 
+@pytest.mark.slow
 def test_doctor_finds_what_is_broken(shop: Project) -> None:
     shop.put(".venv/pyvenv.cfg", "")
     program = shop.put("bin/broken", "#!/bin/sh\nexit 3\n")
