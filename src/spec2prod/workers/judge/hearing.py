@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .loop import Judge
-from .work import Job, function_of
+from .work import Job, Key, function_of
 
 # What a test leaves changed for whoever comes after it in the same process: it may even undo a change of the code.
 LEFT_CHANGED = {
@@ -144,17 +144,17 @@ class Hearing(Judge):
             self._passed[test] = answer
             self.clean_s[test] = answer["seconds"]
             if any(piece["kind"] == "random" for piece in answer["evidence"]):
-                self._repeat(job, test, answer["seconds"])
+                self._repeat(job.key, test, answer["seconds"])
         elif answer["outcome"] == "failed" and answer["how"] == "assertion" and self._group_of[test] not in self._trusted:
             self._failing[test] = answer
         names = ("outcome", "how", "exception", "message", "seconds", "lines", "arcs", "properties")
         self.tell({"event": "test", "test": test, **{name: answer.get(name) for name in names}, "evidence": evidence})
 
-    def _repeat(self, job: Job, test: str, seconds: float) -> None:
+    def _repeat(self, key: Key, test: str, seconds: float) -> None:
         """Run a test again and again with other random numbers, each time in a process of its own: does it pass by luck?"""
         self._again.add(test)
         for seed in range(SEED, SEED + max(FEWEST, min(REPEATS, int(REPEATS_S / max(seconds, SHORTEST_S))))):
-            self.queue.append(Job(key=job.key, kind="again", tests=[test], seed=seed))
+            self.queue.append(Job(key=key, kind="again", tests=[test], seed=seed))
 
     def _take_again(self, test: str, answer: dict[str, Any]) -> None:
         """Tell of a test that passed by luck, as soon as that is known."""
@@ -163,7 +163,8 @@ class Hearing(Judge):
         self._again.remove(test)
         self.queue = [each for each in self.queue if each.kind != "again" or each.tests != [test]]
         self._passed.pop(test, None)
-        detail = f"{answer['outcome']} with the numbers of another seed: {answer['message'].partition(chr(10))[0][:120]}"
+        why = answer["message"].partition("\n")[0][:120]
+        detail = f"{answer['outcome']} with the numbers of another seed: {why}"
         self.tell({"event": "seen", "test": test, "kind": "unsteady", "detail": detail})
 
     def _take_control(self, job: Job, test: str, answer: dict[str, Any]) -> None:
