@@ -47,7 +47,7 @@ measured.two()
 measuring.switch_context("")
 measuring.stop()
 data = measuring.get_data()
-contexts.settle()
+contexts.settle(data)
 print(contexts.by_test(file), sorted(data.lines(file)), data.measured_contexts() - {""})
 """
     assert told(tmp_path, BEGINNING + program) == "{'a': {2}, 'b': {6}} [1, 2, 5, 6] set()"

@@ -65,20 +65,19 @@ def set_path(options: argparse.Namespace) -> None:
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Run pytest under coverage; return everything that the answer says about it."""
     scratch = Path(options.answer).resolve().parent
-    os.environ["COVERAGE_CORE"] = "ctrace"  # sysmon, the default of newer Pythons, loses (test, line) pairs
+    os.environ["COVERAGE_CORE"] = "ctrace"  # its sysmon, the default of newer Pythons, knows only the first test of a line
     os.environ["SPEC2PROD_TEST_ORDER"] = options.order
     import coverage  # noqa: PLC0415 - only now is it known to be there, and its core chosen
 
     runner = os.getpid()
     reads = importlib.import_module("spec2prod_reads").Reads(options.root, str(scratch))
     reads.begin()
-    measuring = begin(options, scratch) if options.early else None
+    begun = begin(options, scratch) if options.early else None
     import pytest  # noqa: PLC0415 - only now is it listened to
 
-    if measuring is None and are_imported(options):
+    if begun is None and are_imported(options):
         os.execv(sys.executable, [sys.executable, __file__, "--early", *sys.argv[1:]])  # noqa: S606 - this process again
-    measuring = measuring or begin(options, scratch)
-    contexts = importlib.import_module("spec2prod_contexts").Contexts(measuring.get_data())
+    measuring, contexts = begun or begin(options, scratch)
     recorder = importlib.import_module("spec2prod_recorder").Recorder()
     status = pytest.main(arguments_of(options, scratch), plugins=[recorder]) if options.tests else 0
     if os.getpid() != runner:
@@ -100,8 +99,8 @@ def are_imported(options: argparse.Namespace) -> bool:
     return any(os.path.realpath(file) in ours for file in near)
 
 
-def begin(options: argparse.Namespace, scratch: Path) -> coverage.Coverage:
-    """Start measuring the component's folders, under our own settings alone, child processes included."""
+def begin(options: argparse.Namespace, scratch: Path) -> tuple[coverage.Coverage, Any]:
+    """Measure the component's folders, under our own settings alone, child processes too; return it, and what knows each test's lines."""
     import coverage  # noqa: PLC0415 - see measure
 
     folder = scratch / "coverage"
@@ -114,16 +113,19 @@ def begin(options: argparse.Namespace, scratch: Path) -> coverage.Coverage:
     sources = sorted({str(Path(options.root, module).resolve().parent) for module in options.module})
     measuring = coverage.Coverage(config_file=str(settings), data_file=str(folder / "data"), source=sources)
     measuring.start()
-    return measuring
+    monitored = importlib.import_module("spec2prod_monitored")
+    if not monitored.is_possible():
+        return measuring, importlib.import_module("spec2prod_contexts").Contexts(measuring.get_data())
+    measuring.stop()  # here; what it arranged for child processes stays
+    return measuring, monitored.Monitored([os.path.join(options.root, module) for module in options.module])  # noqa: PTH118 - see are_imported
 
 
-def end(measuring: coverage.Coverage, contexts: Any, scratch: Path) -> None:  # noqa: ANN401 - a `Contexts`: it is beside this file, not installed
+def end(measuring: coverage.Coverage, contexts: Any, scratch: Path) -> None:  # noqa: ANN401 - as `begin` returns it: it is beside this file, not installed
     """Stop measuring, and add what child processes measured."""
     from coverage.exceptions import NoDataError  # noqa: PLC0415 - see measure
 
     measuring.stop()
-    measuring.get_data()  # its collector hands on the last lines
-    contexts.settle()
+    contexts.settle(measuring.get_data())  # its collector hands on the last lines
     measuring.save()
     try:
         measuring.combine([str(scratch / "coverage")])
@@ -140,7 +142,7 @@ def arguments_of(options: argparse.Namespace, scratch: Path) -> list[str]:
     return [*ours, "--", *options.tests]
 
 
-def lines_of(measuring: coverage.Coverage, contexts: Any, options: argparse.Namespace) -> dict[str, Any]:  # noqa: ANN401 - a `Contexts`: it is beside this file, not installed
+def lines_of(measuring: coverage.Coverage, contexts: Any, options: argparse.Namespace) -> dict[str, Any]:  # noqa: ANN401 - as above
     """Return each module's executable and missing lines, and each test's lines of each module."""
     from coverage.exceptions import CoverageException  # noqa: PLC0415 - see measure
 
@@ -158,7 +160,7 @@ def lines_of(measuring: coverage.Coverage, contexts: Any, options: argparse.Name
     return {"modules": modules, "lines": by_test}
 
 
-def lines_by_test(data: coverage.CoverageData, contexts: Any, file: str, statements: set[int]) -> dict[str, set[int]]:  # noqa: ANN401 - a `Contexts`: it is beside this file, not installed
+def lines_by_test(data: coverage.CoverageData, contexts: Any, file: str, statements: set[int]) -> dict[str, set[int]]:  # noqa: ANN401 - as above
     """Return the statements of one file that each test executed, here or in other processes; what ran outside any test has no name."""
     found = {test: lines & statements for test, lines in contexts.by_test(file).items() if lines & statements}
     for line, tests in data.contexts_by_lineno(file).items():

@@ -40,9 +40,9 @@ class Contexts:
         before, self._context = self._context, context
         return before
 
-    def settle(self) -> None:
+    def settle(self, data: Any) -> None:  # noqa: ANN401 - as above
         """Hand all lines over, and stand aside."""
-        self._data.add_lines, self._data.set_context = self._add, self._set
+        data.add_lines, data.set_context = self._add, self._set
         whole: dict[str, set[int]] = {}
         for files in self.lines.values():
             for file, lines in files.items():

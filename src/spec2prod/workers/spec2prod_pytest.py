@@ -82,6 +82,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 def _name(context: str) -> None:
-    measuring = coverage.Coverage.current()
-    if measuring is not None:
+    monitored, measuring = importlib.import_module("spec2prod_monitored").running(), coverage.Coverage.current()
+    if monitored is not None:
+        monitored.switch(context)
+    elif measuring is not None:
         measuring.switch_context(context)
