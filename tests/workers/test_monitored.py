@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from spec2prod.workers import pytest_worker
+from spec2prod.workers import pytest_worker, spec2prod_monitored
 
 COMPONENT = """\
 import asyncio
@@ -171,12 +171,16 @@ def test_fork(): in_fork()
 def test_process(): subprocess.run([sys.executable, "-c", "import measured; measured.only_elsewhere()"], check=True)
 def test_lambda(): traced()(0)
 def test_recursive(): recursive(5)
+def test_tool(): sys.monitoring.use_tool_id(sys.monitoring.COVERAGE_ID, "mine"); sys.monitoring.free_tool_id(sys.monitoring.COVERAGE_ID)
 def test_exec(): exec(compile("def shared(x):\\n    return x\\nshared(1)", "twin.py", "exec"), {})
 def test_red(): loop(3); assert shared(1) == "large"
 """
-OCCUPIED = (
-    "import runpy, sys; sys.monitoring.use_tool_id(1, 'another'); sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
-)
+OCCUPIED = f"""\
+import runpy, sys
+sys.monitoring.use_tool_id({spec2prod_monitored.TOOL}, "another")  # which must be traced, then
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 
 def measured(project: Path, *before: str) -> dict[str, Any]:
@@ -199,6 +203,7 @@ def test_it_tells_the_very_lines_of_every_test_that_a_trace_function_tells(tmp_p
     told, traced = measured(tmp_path), measured(tmp_path, "-c", OCCUPIED)
     assert told["lines"] == traced["lines"]
     assert told["modules"] == traced["modules"]
+    assert {case["id"] for case in told["cases"] if case["outcome"] != "passed"} == {"test_it.py::test_red"}
     lines = told["lines"]
     assert lines["test_it.py::test_shared_again"] == {"measured.py": lines["test_it.py::test_shared[5]"]["measured.py"].rpartition(",")[0]}
     assert list(lines["test_it.py::test_twin"]) == ["twin.py"]

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import CodeType
 
+TOOL = 5  # what a test itself may take stays free: debuggers (0), coverage (1) and profilers (2) have their own, hypothesis takes 3
 _RUNNING: list[Monitored] = []
 
 
 def is_possible() -> bool:
-    """Whether this interpreter can tell, and nobody else measures coverage in this way yet."""
-    return hasattr(sys, "monitoring") and sys.monitoring.get_tool(sys.monitoring.COVERAGE_ID) is None
+    """Whether this interpreter can tell, and our place is free."""
+    return hasattr(sys, "monitoring") and sys.monitoring.get_tool(TOOL) is None
 
 
 def running() -> Monitored | None:
@@ -41,11 +42,10 @@ class Monitored:
         ] = {}  # by identity: code of two files may be equal, and it is kept, so that no number comes twice
         self._hits: set[tuple[int, int]] = set()
         self._context = ""
-        self._tool = sys.monitoring.COVERAGE_ID
-        sys.monitoring.use_tool_id(self._tool, "spec2prod")
-        sys.monitoring.register_callback(self._tool, sys.monitoring.events.PY_START, self._began)
-        sys.monitoring.register_callback(self._tool, sys.monitoring.events.LINE, self._line)
-        sys.monitoring.set_events(self._tool, sys.monitoring.events.PY_START)
+        sys.monitoring.use_tool_id(TOOL, "spec2prod")
+        sys.monitoring.register_callback(TOOL, sys.monitoring.events.PY_START, self._began)
+        sys.monitoring.register_callback(TOOL, sys.monitoring.events.LINE, self._line)
+        sys.monitoring.set_events(TOOL, sys.monitoring.events.PY_START)
         sys.monitoring.restart_events()  # an earlier tool's silence may outlast it
         _RUNNING.append(self)
 
@@ -56,17 +56,17 @@ class Monitored:
         for number, line in hits:
             files.setdefault(self._codes[number][1], set()).add(line)
         for number in {number for number, _ in hits}:
-            sys.monitoring.set_local_events(self._tool, self._codes[number][0], 0)
+            sys.monitoring.set_local_events(TOOL, self._codes[number][0], 0)
             self._watch(self._codes[number][0])
         self._context = context
 
     def settle(self, data: Any) -> None:  # noqa: ANN401 - a `coverage.CoverageData`
         """Watch no more, and hand all lines over, without the tests' names."""
-        sys.monitoring.set_events(self._tool, 0)
+        sys.monitoring.set_events(TOOL, 0)
         self.switch("")
         for code, _ in self._codes.values():
-            sys.monitoring.set_local_events(self._tool, code, 0)
-        sys.monitoring.free_tool_id(self._tool)
+            sys.monitoring.set_local_events(TOOL, code, 0)
+        sys.monitoring.free_tool_id(TOOL)
         _RUNNING.remove(self)
         whole: dict[str, set[int]] = {}
         for files in self.lines.values():
@@ -80,7 +80,7 @@ class Monitored:
         return {context: files[place] for context, files in self.lines.items() if context and place in files}
 
     def _watch(self, code: CodeType) -> None:
-        sys.monitoring.set_local_events(self._tool, code, sys.monitoring.events.LINE)
+        sys.monitoring.set_local_events(TOOL, code, sys.monitoring.events.LINE)
 
     def _began(self, code: CodeType, _: int) -> object:
         file = self._paths.get(code.co_filename)
