@@ -42,6 +42,8 @@ demo: openhands ## the main job on the calculator: async, real agent server, scr
 
 test: openhands ## the tests, with branch coverage (a few minutes; without the slow ones)
 	rm -f .coverage .coverage.*
+	@# pytest's bytecode of the tests: made once, not by each worker anew, under measurement, which takes five times as long
+	@PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -q --collect-only >/dev/null || true
 	$(PY) -m pytest -n 3 --dist loadfile -m "not slow" --cov --cov-branch --cov-report=term
 
 coverage: openhands ## the same with what the command line's own processes run, the slow tests, and more examples of each law (half an hour)

@@ -170,6 +170,32 @@ def test_the_command_matters_and_the_nonce_of_a_run_does_not(tmp_path: Path) -> 
     assert _questions(tmp_path / "3", (), order="reversed")["tests"].key != plain.key
 
 
+def test_where_our_checker_lies_and_keeps_what_it_compiled_matters_not_and_what_it_is_does(tmp_path: Path) -> None:
+    first, second, newer = (_checked_by_ours(tmp_path / name, record) for name, record in (("1", "1"), ("2", "1"), ("3", "2")))
+    assert first == second
+    assert first != newer
+
+
+def _checked_by_ours(root: Path, record: str) -> str:
+    """Return the key of the question to a checker that lies among our packages, with a cache folder of its own."""
+    for path, text in {**_FILES, "ours/site/node/bin/node": root.name, "ours/site/node-1.dist-info/RECORD": record}.items():
+        _write(path, text)(root)
+    component = Component(
+        name="calc", root=root, source="src/calc", import_root="src", modules=("src/calc/core.py",), interpreter=root / ".venv/bin/python"
+    )
+    surroundings = Surroundings(
+        site_packages=(str(root / _SITE),), ours=(str(root / "ours/site"),), our_interpreter=root / "ours/bin/python", variables={}
+    )
+    node = (str(root / "ours/site/node/bin/node"), "--flag", str(root / "ours/site/checker/index.js"))
+    gate = TypeCheckingGate(checker="basedpyright", program=node, obey_project=False, compiled=root / "cache")
+    subject = Subject(
+        gate=gate, component=component, tree=ProjectTree(root, "run", Digests), command=gate.command(component), name=gate.name
+    )
+    question = Fingerprinting(surroundings).question(subject)
+    assert question is not None
+    return question.key
+
+
 def test_a_gate_that_is_not_to_be_kept_has_no_question(tmp_path: Path) -> None:
     assert "uncached" not in _questions(tmp_path / "1", ())
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from spec2prod.adapters.programs import checker_table, ruff_selection
+from spec2prod.adapters.programs import basedpyright, checker_table, compiled, our_version, ruff_selection
 
 
 def write(root: Path, files: dict[str, str]) -> Path:
@@ -52,3 +53,22 @@ def test_a_checkers_own_file_comes_before_pyproject(tmp_path: Path) -> None:
     write(root, {"pyrightconfig.json": "{", "mypy.ini": "[mypy\n"})
     assert checker_table(root, "pyright") == {"ignore": ["a"]}
     assert checker_table(root, "mypy") == {"ignore_errors": True}
+
+
+def test_our_basedpyright_is_started_without_a_python_in_between() -> None:
+    assert [Path(each).name for each in basedpyright()] == ["node", "index.js"]
+
+
+def test_only_our_own_interpreters_version_is_known_without_asking_it(tmp_path: Path) -> None:
+    assert our_version(Path(sys.executable)) == ".".join(map(str, tuple(sys.version_info)))
+    (tmp_path / "python").symlink_to(sys.executable)  # another environment's, perhaps
+    assert not our_version(tmp_path / "python")
+
+
+def test_what_many_versions_of_node_have_left_is_taken_away(tmp_path: Path) -> None:
+    assert not compiled(tmp_path / "none").exists()
+    for number in range(32):
+        (tmp_path / "node" / f"v{number}").mkdir(parents=True)
+    assert len([*compiled(tmp_path / "node").iterdir()]) == 32
+    (tmp_path / "node" / "v32").mkdir()
+    assert not compiled(tmp_path / "node").exists()

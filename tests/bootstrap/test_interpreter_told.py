@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from spec2prod.adapters import programs
 from spec2prod.adapters.clock import SystemClock
 from spec2prod.adapters.examination import State
 from spec2prod.adapters.host import ProcessHost
@@ -64,3 +65,17 @@ def test_doctor_says_where_to_install_a_checker_and_who_asks_for_it(tmp_path: Pa
     python = place.component.interpreter
     probe = readiness._tool("mypy", ("mypy",), python=python, asked_by=asked_by)
     assert probe.next_step == f"{python} -m pip install mypy (the project configures it: [tool.mypy] in pyproject.toml)"
+
+
+def test_our_checker_keeps_what_it_compiles_in_our_cache_and_the_projects_own_is_started_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPEC2PROD_CACHE_DIR", str(tmp_path / "cache"))
+    ours = type_checking_of(place_in(tmp_path))
+    assert (ours.program, ours.compiled) == (programs.basedpyright(), tmp_path / "cache" / "node")
+    assert ours.version == programs.our_version(Path(sys.executable)) != ""
+    assert not type_checking_of(place_in(tmp_path, tmp_path / ".venv/bin/python")).version
+    assert readiness._tool("basedpyright", ours.program).next_step.endswith("-m pip install --force-reinstall spec2prod")
+    (tmp_path / "pyproject.toml").write_text("[tool.pyright]\n")
+    own = type_checking_of(place_in(tmp_path))
+    assert (own.compiled, own.version, len(own.program)) == (None, "", 1)

@@ -13,8 +13,7 @@ import pytest
 
 from spec2prod.adapters.store.database import open_database
 from spec2prod.adapters.store.defects import DefectStore
-from spec2prod.bootstrap.defects import project_of
-from spec2prod.bootstrap.durable import lock_of
+from spec2prod.bootstrap.durable import lock_of, project_of
 from spec2prod.cli import main
 from spec2prod.domain.defect import Defect, Promised, suspect
 from spec2prod.domain.specification import Requirement

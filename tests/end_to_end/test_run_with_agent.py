@@ -60,7 +60,8 @@ def test_the_agent_writes_tests_beside_the_other_stages_and_only_good_ones_are_a
 @pytest.mark.parametrize(
     ("env", "says"),
     [
-        ({}, "LLM_MODEL"),
+        # as where no server is installed: test_honest_verdicts.py; what is missing: tests/adapters/openhands/test_writer_offline.py
+        pytest.param({}, "LLM_MODEL", marks=pytest.mark.slow),
         pytest.param(
             {"LLM_MODEL": "openai/gpt-x", "LLM_API_KEY": "some", "LLM_BASE_URL": "http://127.0.0.1:9/v1"},
             "127.0.0.1:9",
@@ -82,6 +83,7 @@ def test_an_agent_that_cannot_be_asked_is_errored_and_the_run_goes_on(calculator
     assert calculator.left_behind() == []
 
 
+@pytest.mark.slow  # tests/adapters/openhands/test_writer_offline.py: "a refused key is found before anything is spent"
 def test_a_wrong_key_is_named(calculator: Calculator, misbehaving: Any) -> None:
     model = misbehaving(key=uuid4().hex)
     ended = calculator.run(*AGENT, env=model.environment() | {"LLM_API_KEY": "another"})

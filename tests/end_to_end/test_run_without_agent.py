@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.conftest import CALCULATOR, REPOSITORY, SPEC, Calculator, environment, until
+from tests.end_to_end.layouts import NO_TYPES
 
 TESTS = """\
 import pytest
@@ -36,10 +37,19 @@ def tested(calculator: Calculator) -> Calculator:
     return calculator
 
 
-def test_a_tested_component_is_promoted_and_nothing_but_the_report_is_left(tested: Calculator) -> None:
+@pytest.fixture
+def untyped(tested: Calculator) -> Calculator:
+    """The same, for what is not about types: no type checker is there, which costs one optional verdict."""
+    settings = tested.root / "pyproject.toml"
+    settings.write_text(f"{settings.read_text()}\n{NO_TYPES}")
+    return tested
+
+
+def test_a_tested_component_is_promoted_and_nothing_but_the_report_is_left_which_json_prints(tested: Calculator) -> None:
     before = tested.files()
-    ended = tested.run()
+    ended = tested.run("--json")
     assert ended.code == 0, ended.out + ended.err
+    assert json.loads(ended.out) == ended.report, "one document on standard output"
     assert ended.report["success"] is True
     assert ended.report["execution_mode"] == "sync"
     assert ended.report["stages_completed"] == ["specification", "testing", "refactoring"]
@@ -77,23 +87,24 @@ def test_what_the_specification_asks_is_a_rule_with_its_address(tested: Calculat
     assert f"{SPEC}:15" in coverage["needed"]
 
 
-def test_a_failing_test_fails_the_run_and_every_other_verdict_is_told(tested: Calculator) -> None:
-    source = tested.root / CALCULATOR
+@pytest.mark.slow  # test_honest_verdicts.py tells of failing tests, test_head_start.py of them with --async
+def test_a_failing_test_fails_the_run_and_every_other_verdict_is_told(untyped: Calculator) -> None:
+    source = untyped.root / CALCULATOR
     source.write_text(source.read_text().replace("return a + b", "return a - b"))
-    ended = tested.run("--async")
+    ended = untyped.run("--async")
     assert ended.code == 1
     assert ended.gate("test_pass_rate")["verdict"] == "failed"
     assert ended.gate("linting")["verdict"] == "passed"
     assert {"testing", "refactoring"} <= set(ended.report["stage_timings"])
 
 
-def test_an_auto_fix_is_shown_and_can_be_refused(tested: Calculator) -> None:
-    source = tested.root / CALCULATOR
+def test_an_auto_fix_is_shown_and_can_be_refused(untyped: Calculator) -> None:
+    source = untyped.root / CALCULATOR
     source.write_text("import os\n" + source.read_text())
     kept = source.read_text()
-    assert tested.run("--no-fix").gate("linting")["verdict"] == "failed"
+    assert untyped.run("--no-fix").gate("linting")["verdict"] == "failed"
     assert source.read_text() == kept
-    ended = tested.run()
+    ended = untyped.run()
     assert ended.code == 0, ended.out
     assert "-import os" in ended.report["run"]["diffs"][CALCULATOR]
     assert ended.gate("linting")["verdict"] == "passed"
@@ -110,7 +121,12 @@ def test_staging_serves_what_was_measured(tested: Calculator) -> None:
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [(None, "calculator_operations.md"), (b"", "empty"), (b"\0\1\2", "binary"), (b"# Only a title\n", "requirement")],
+    [
+        (None, "calculator_operations.md"),
+        # how each of them is refused: tests/adapters/test_markdown.py, "a file that promises nothing is refused"
+        *(pytest.param(*each, marks=pytest.mark.slow) for each in [(b"", "empty"), (b"\0\1\2", "binary")]),
+        (b"# Only a title\n", "requirement"),
+    ],
     ids=["missing", "empty", "binary", "without requirements"],
 )
 def test_a_specification_that_promises_nothing_is_refused_with_a_report(calculator: Calculator, text: bytes | None, says: str) -> None:
@@ -142,17 +158,12 @@ def test_an_ambiguous_component_is_refused_with_the_list(calculator: Calculator)
     assert "src/other/calculator/operations.py" in ended.err + ended.out
 
 
-def test_json_puts_one_document_on_standard_output(tested: Calculator) -> None:
-    ended = tested.run("--json")
-    assert json.loads(ended.out) == ended.report
-
-
-def test_the_guides_script_does_the_same_from_the_projects_root(tested: Calculator) -> None:
+def test_the_guides_script_does_the_same_from_the_projects_root(untyped: Calculator) -> None:
     script = REPOSITORY / "scripts/workflow/spec_to_production.py"
     command = [sys.executable, str(script), "--spec", SPEC, "--component", "calculator_operations", "--target", "dev", "--async"]
-    done = subprocess.run(command, cwd=tested.root, env=environment(None), capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=untyped.root, env=environment(None), capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    report = tested.report()
+    report = untyped.report()
     assert report["execution_mode"] == "async"
     assert report["target_stage"] == "development"
     assert "specification" in report["stage_timings"]
@@ -169,8 +180,8 @@ def test_standard_output_that_is_closed_changes_no_exit_code(tested: Calculator)
     assert tested.report()["success"] is True
 
 
-def test_ctrl_c_during_the_tests_ends_in_a_report_and_leaves_no_process(tested: Calculator) -> None:
-    (tested.root / "tests" / "test_operations.py").write_text(
+def test_ctrl_c_during_the_tests_ends_in_a_report_and_leaves_no_process(untyped: Calculator) -> None:
+    (untyped.root / "tests" / "test_operations.py").write_text(
         "import pathlib\n"
         "import time\n"
         "\n"
@@ -181,15 +192,15 @@ def test_ctrl_c_during_the_tests_ends_in_a_report_and_leaves_no_process(tested: 
         "    assert True\n"
     )
     with subprocess.Popen(
-        tested.command("--async"), cwd=tested.root, env=environment(None), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        untyped.command("--async"), cwd=untyped.root, env=environment(None), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
-        until((tested.root / "begun").exists)
+        until((untyped.root / "begun").exists)
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 130
-    report = tested.report()
+    report = untyped.report()
     assert report["success"] is False
     assert "testing" in report["stage_timings"]
-    assert tested.left_behind() == []
+    assert untyped.left_behind() == []
 
 
 def test_help_imports_nothing_heavy() -> None:

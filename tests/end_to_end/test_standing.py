@@ -9,7 +9,7 @@ import pytest
 from tests.end_to_end import layouts
 
 STANDS = "Nothing has changed since the run of"
-TYPED = {"pyproject.toml": layouts.PLAIN + '[tool.spec2prod]\ntype_checker = "mypy"\n'}  # an errored gate is asked again, always
+TYPED = {"pyproject.toml": layouts.PLAIN}  # an errored gate is asked again, always
 
 
 @pytest.mark.parametrize("is_red", [False, pytest.param(True, marks=pytest.mark.slow)])

@@ -101,6 +101,7 @@ path = "a"
 """
 
 
+@pytest.mark.no_cover  # measured, it takes twice as long, and what it runs the examples run, too
 @given(text=spoiled_text(GOOD))
 def test_any_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     root = tmp_path_factory.mktemp("settings")
@@ -109,6 +110,7 @@ def test_any_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, t
     assert error is None or ("pyproject.toml" in str(error) and error.next_step)
 
 
+@pytest.mark.no_cover  # measured, it takes twice as long, and what it runs the examples run, too
 @given(overrides=st.dictionaries(st.one_of(st.text(max_size=20), st.sampled_from(sorted(SETTINGS))), ANY_JSON, max_size=3))
 def test_any_configuration_of_a_caller_is_taken_or_refused(tmp_path_factory: pytest.TempPathFactory, overrides: dict[str, object]) -> None:
     error = refusal(tmp_path_factory.getbasetemp(), overrides)

@@ -69,6 +69,7 @@ def attempt[T](call: Callable[[], T]) -> T | SpecificationError:
         return error
 
 
+@pytest.mark.no_cover  # measured, it takes twice as long, and what it runs the examples run, too
 @given(text=st.one_of(st.text(max_size=200), spoiled_text(GOOD), st.lists(PIECES, max_size=40).map("".join)))
 def test_any_text_is_read_or_refused_with_an_address(text: str) -> None:
     told = attempt(lambda: parse_spec(text, "spec.md"))
@@ -83,6 +84,7 @@ def test_any_text_is_read_or_refused_with_an_address(text: str) -> None:
     assert len({promise.id for promise in promises}) == len(promises)
 
 
+@pytest.mark.no_cover  # measured, it takes twice as long, and what it runs the examples run, too
 @given(content=st.one_of(st.binary(max_size=200), spoiled_text(GOOD).map(lambda text: text.encode(errors="surrogatepass"))))
 def test_any_file_is_read_or_refused_with_its_name_and_the_next_step(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     root = tmp_path_factory.mktemp("spec")
@@ -95,6 +97,7 @@ def test_any_file_is_read_or_refused_with_its_name_and_the_next_step(tmp_path_fa
         assert told.requirements
 
 
+@pytest.mark.no_cover  # what is long takes twice as long under measurement, and runs no line that what is short does not
 @pytest.mark.parametrize("sign", ["a ", "- ", "> ", "#", "`", "[", "*_", "\t", "|", "1. ", "<", "&", "\\", "must "])
 def test_a_megabyte_of_one_sign_is_read(sign: str) -> None:
     text = "# Sums\n\n## Requirements\n\n- Adds two numbers\n\n" + sign * (1_000_000 // len(sign))

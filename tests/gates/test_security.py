@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import cProfile
 import dataclasses
 import io
 import sys
+from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from spec2prod.domain.verdict import Measurement, Severity, Unanswered
 from spec2prod.gates.security import SecurityGate
+from spec2prod.workers import static_secrets
 from spec2prod.workers.static_secrets import LARGEST_OTHER_BYTES, pieces
 
 if TYPE_CHECKING:
@@ -119,3 +122,15 @@ def test_whatever_is_shorter_than_the_overlap_stands_whole_in_a_piece_and_at_its
         windows = {line[start : start + overlap] for start in range(len(line))}
         assert all(any(window in part for part in told[number]) for window in windows)
     assert not any(part for number, parts in told.items() if number >= len(lines) for part in parts)
+
+
+def test_lines_are_asked_about_comments_only_where_a_file_has_one(tmp_path: Path) -> None:
+    texts = {"plain.py": ("pass" + f"word = '{WORD}'\n") * 3, "marked.py": "pass" + f"word = '{WORD}'  # pragma: allowlist secret\nX = 1\n"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    options = Namespace(answer=str(tmp_path / "out" / "answer.json"), root=str(tmp_path), folder="", module=[*texts], test=[])
+    profile = cProfile.Profile()
+    told = profile.runcall(static_secrets.answer, options)
+    asked = [each.callcount for each in profile.getstats() if getattr(each.code, "co_name", "") == "is_line_allowlisted"]
+    assert asked == [2], "once for each line of the marked file"
+    assert (told["set_aside"], [each["path"] for each in told["found"]]) == (1, ["plain.py"] * 3)

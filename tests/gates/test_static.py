@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
 import socket
 import sys
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING
 
 from spec2prod.adapters.host import ProcessHost
 from spec2prod.application.ports import Gate, command_of, in_one_process
+from spec2prod.domain.command import Command
 from spec2prod.domain.component import Component
 from spec2prod.domain.verdict import Measurement, Unanswered
+from spec2prod.gates import reading
 from spec2prod.gates.complexity import ComplexityGate
 from spec2prod.gates.documentation import DocumentationGate
 from spec2prod.gates.linting import LintingGate
@@ -53,6 +56,31 @@ def test_one_process_answers_every_question_as_it_answers_each_alone(make: Make,
     completed = asyncio.run(host.run(command_of(group, component)))
     assert [each.command.tool for each in host.processes] == ["static checks"]
     assert [gate.read(component, completed) for gate in gates] == [ask(gate, component)[0] for gate in gates]
+
+
+def test_what_the_questions_do_not_need_is_not_read(make: Make) -> None:
+    component = make({"src/pkg/one.py": "import pickle\n" + TANGLED})
+    command = command_of([SecurityGate(interpreter=OURS), ComplexityGate(interpreter=OURS)], component)
+    listing = (command.argv[0], "-X", "importtime", *command.argv[1:])
+    completed = asyncio.run(ProcessHost().run(dataclasses.replace(command, argv=listing)))
+    read = set(re.findall(r"^import time: .*\| +(\S+)$", completed.stderr, re.MULTILINE))
+    assert {"bandit.core.manager", "lizard_languages.erlang", "detect_secrets.core.scan"} <= read
+    assert not read & {"rich.console", "pygments.plugin", "pygments.lexers._mapping"}
+    (answer,) = SecurityGate(interpreter=OURS).read(component, completed)
+    assert isinstance(answer, Measurement)
+    assert [each.code for each in answer.findings] == ["B403"]
+
+
+def test_a_module_that_was_left_unread_is_the_real_one_for_whoever_touches_it(make: Make) -> None:
+    touching = (
+        "from static_worker import leave_unread; leave_unread(['weaknesses', 'complexity']);"
+        "import sys; read = 'rich.console' in sys.modules;"
+        "from rich import progress; from pygments.lexers import get_lexer_by_name as get;"
+        "print(read, progress.track.__module__, get('erlang').name)"
+    )
+    words = (str(OURS), "-c", touching)
+    command = Command(tool="touching", argv=words, cwd=make({}).root, env={"PYTHONPATH": str(reading.WORKERS)})
+    assert asyncio.run(ProcessHost().run(command)).stdout.split() == ["False", "rich.progress", "Erlang"]
 
 
 def test_gates_of_another_house_keep_their_own_process() -> None:

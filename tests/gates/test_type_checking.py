@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from spec2prod.adapters import programs
 from spec2prod.domain.command import Command, Completed
 from spec2prod.domain.component import Component
 from spec2prod.domain.verdict import Measurement, Unanswered
@@ -14,7 +16,9 @@ from spec2prod.gates.type_checking import Checker, TypeCheckingGate, configured_
 if TYPE_CHECKING:
     from tests.gates.conftest import Ask, Make
 
-PYRIGHT = TypeCheckingGate(checker="basedpyright", program=(sys.executable, "-I", "-m", "basedpyright"), obey_project=False)
+PYRIGHT = TypeCheckingGate(
+    checker="basedpyright", program=programs.basedpyright(), obey_project=False, version=programs.our_version(Path(sys.executable))
+)
 MYPY = TypeCheckingGate(checker="mypy", program=(sys.executable, "-I", "-m", "mypy"), obey_project=True)
 TY = TypeCheckingGate(checker="ty", program=("ty",), obey_project=True)
 FILES = {
@@ -28,13 +32,30 @@ FILES = {
 
 
 @pytest.mark.parametrize("gate", [PYRIGHT, MYPY], ids=["basedpyright", "mypy"])
-def test_errors_in_the_components_own_modules_are_counted(make: Make, ask: Ask, gate: TypeCheckingGate) -> None:
-    component = make(FILES)
-    (answer,), completed = ask(gate, component)
+def test_errors_in_the_components_own_modules_are_counted(make: Make, ask: Ask, gate: TypeCheckingGate, tmp_path: Path) -> None:
+    component, compiled = make(FILES), tmp_path / "node"
+    (answer,), completed = ask(dataclasses.replace(gate, compiled=compiled), component)
     assert isinstance(answer, Measurement), completed
     assert [each.address for each in answer.findings] == ["src/pkg/deep/one.py:6", "src/pkg/deep/one.py:7"]
     assert (answer.values, answer.checked) == ({"errors": 2.0}, 2)
     assert not (component.root / ".mypy_cache").exists()
+    assert any(each.is_file() for each in compiled.rglob("*")) == (gate is PYRIGHT), "only Node keeps what it has compiled"
+
+
+def test_node_does_without_a_folder_that_it_cannot_make(make: Make, ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    component = make({"src/pkg/one.py": "import sys\n\nX: int = 'no' if sys.version_info >= (3, 12) else 1\n"})
+    (answer,), _ = ask(dataclasses.replace(PYRIGHT, compiled=tmp_path / "file" / "node"), component)
+    assert isinstance(answer, Measurement)
+    assert answer.values == {"errors": 1.0}
+
+
+def test_the_interpreters_version_is_told_to_our_checker_alone_and_never_over_the_projects_word() -> None:
+    told = dataclasses.replace(PYRIGHT, version="3.12.1.final.0", compiled=Path("/cache"))
+    assert ("--pythonversion", "3.12.1.final.0") in zip(*(told.command(COMPONENT).argv[n:] for n in (0, 1)), strict=False)
+    assert "--pythonversion" not in dataclasses.replace(told, obey_project=True).command(COMPONENT).argv
+    assert told.command(COMPONENT).env == {"PYTHONPATH": "/project/src", "NODE_COMPILE_CACHE": "/cache"}
+    assert "NODE_COMPILE_CACHE" not in {**MYPY.command(COMPONENT).env, **TY.command(COMPONENT).env}
 
 
 def test_a_clean_module_has_no_errors(make: Make, ask: Ask) -> None:

@@ -1,4 +1,4 @@
-"""The guide's five scenarios: real pytest, ruff, type checker and security scanner on a small component.
+"""The guide's five scenarios: real pytest, ruff and security scanner on a small component; the first with the real type checker, too.
 
 The agent is a double here, so that a scenario can say how long it takes and how it fails; the real agent server is in
 `tests/end_to_end/`. Overlap is shown by who was running when, never by a stop-watch.
@@ -16,6 +16,7 @@ import pytest
 from scripts.workflow import openhands_stage
 from scripts.workflow.spec_to_production import WorkflowOrchestrator, WorkflowResult, run_async_workflow, run_workflow
 from spec2prod.bootstrap.listening import listening
+from tests.end_to_end.layouts import NO_TYPES, PLAIN
 
 pytestmark = pytest.mark.integration
 
@@ -66,6 +67,7 @@ class Agent:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     (tmp_path / "spec.md").write_text(SPECIFICATION)
+    (tmp_path / "pyproject.toml").write_text(PLAIN + NO_TYPES)
     (tmp_path / "component").mkdir()
     (tmp_path / "component" / "module.py").write_text(SOURCE)
     (tmp_path / "tests").mkdir()
@@ -95,6 +97,7 @@ def orchestrator(project: Path, **config: Any) -> WorkflowOrchestrator:
 @pytest.mark.asyncio
 async def test_end_to_end_async_workflow_adopts_what_earns_its_place(project: Path, employ: Callable[[Agent], Agent]) -> None:
     agent = employ(Agent())
+    (project / "pyproject.toml").unlink()  # with the type checker, and every plugin
     result = await orchestrator(project).run_async_with_parallel_openhands()
     assert result.success, result.stage_results
     assert result.execution_mode == "async"

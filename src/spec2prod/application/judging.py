@@ -15,8 +15,7 @@ from spec2prod.application.session import digest_of, mending, with_tests
 from spec2prod.domain import proposal
 from spec2prod.domain.candidate import Candidate, CandidateVerdict, TaskOutcome
 from spec2prod.domain.defect import Promised, suspect
-from spec2prod.domain.judged import Judged
-from spec2prod.domain.judging import Filter
+from spec2prod.domain.judged import Filter, Judged
 from spec2prod.domain.marking import stamped
 from spec2prod.domain.plan import Stage
 from spec2prod.domain.question import Kept, is_report

@@ -76,11 +76,13 @@ class Known:
 
         `as_measured` tells what each gate said of the tree that it was asked about, also where that has changed since.
         """
-        fresh = {name for gate in self.ports.gates.values() if as_measured or self.is_fresh(gate) for name in gate.measures}
+        named = {*stage_gates, PASS_RATE} if REQUIREMENTS in stage_gates else set(stage_gates)
+        gates = [gate for gate in self.ports.gates.values() if named & set(gate.measures)]
+        fresh = {name for gate in gates if as_measured or self.is_fresh(gate) for name in gate.measures}
         evidence = self.evidence
-        if as_measured or self._knows_defects:
+        if SUSPECTED_DEFECTS in named and (as_measured or self._knows_defects):
             fresh.add(SUSPECTED_DEFECTS)
-        if PASS_RATE in fresh:
+        if REQUIREMENTS in named and PASS_RATE in fresh:
             told = self.traced()
             fresh, evidence = {*fresh, REQUIREMENTS}, self.evidence | ({REQUIREMENTS: told} if told else {})
         today = date.fromisoformat(self.ports.clock.now()[: len("2026-01-01")])

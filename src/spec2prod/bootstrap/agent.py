@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from spec2prod.adapters import examination
 from spec2prod.adapters.host.starting import marked
 from spec2prod.application.ports import Breaker, Quota, TestWriter
 from spec2prod.bootstrap.folders import cache_folder
@@ -19,13 +18,13 @@ from spec2prod.config.settings import Settings, read_settings
 from spec2prod.domain.candidate import TaskOutcome, TestRequest
 from spec2prod.domain.feedback import Feedback
 from spec2prod.domain.plan import Mode
-from spec2prod.domain.quota import QuotaRules
 from spec2prod.errors import AgentUnavailableError
 
 if TYPE_CHECKING:
     from spec2prod.adapters.openhands.environment import Environment
     from spec2prod.adapters.openhands.options import OpenHandsOptions
     from spec2prod.adapters.openhands.writer import OpenHandsWriter
+    from spec2prod.domain.quota import QuotaRules
 
 
 class Nobody:
@@ -77,6 +76,8 @@ ALONE = Shared()
 
 def ready_writer(place: Place, mode: Mode, shared: Shared = ALONE) -> TestWriter:
     """Return the agent, after a cheap look at the machine; the writer itself looks at its environment, key and model."""
+    from spec2prod.adapters import examination
+
     trouble = examination.before_generation(place.component.root)
     if trouble is not None:
         return Unready(AgentUnavailableError(f"{trouble.name}: {trouble.told}", next_step=trouble.next_step))
@@ -128,6 +129,8 @@ def agent_options(settings: Settings, mode: Mode = Mode.ASYNC) -> OpenHandsOptio
 
 def quota_rules(settings: Settings) -> QuotaRules:
     """Return what the agent's conversations have together, over all runs that share a database."""
+    from spec2prod.domain.quota import QuotaRules
+
     return QuotaRules(endpoint_slots=settings.openhands.endpoint_slots, usd_per_hour=settings.openhands.max_usd_per_hour)
 
 

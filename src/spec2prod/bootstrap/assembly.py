@@ -7,23 +7,24 @@ import os
 import sys
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spec2prod.adapters import programs
 from spec2prod.adapters.clock import SystemClock
-from spec2prod.adapters.environments.seen import Seen
 from spec2prod.adapters.host import ProcessHost
 from spec2prod.adapters.host.ahead import HeadStart
 from spec2prod.adapters.journal import InMemoryJournal
 from spec2prod.adapters.store.defects import PassingDefects
-from spec2prod.application.ports import Defects, Gate, History, Journal, Memory, Ports, TestWriter
+from spec2prod.application.delivery import STAGES
+from spec2prod.application.ports import Defects, Delivery, Gate, History, Host, Journal, Memory, Ports, TestWriter
 from spec2prod.bootstrap.agent import Nobody
+from spec2prod.bootstrap.folders import cache_folder
 from spec2prod.bootstrap.judging_run import RunJudge
 from spec2prod.bootstrap.listening import told_to
 from spec2prod.bootstrap.place import Place
-from spec2prod.bootstrap.releases import delivery
 from spec2prod.bootstrap.reporting import make_ready
 from spec2prod.bootstrap.scheduled import NoHistory, scheduled, slots_of
-from spec2prod.domain.plan import Plan, Stage
+from spec2prod.domain.plan import Plan
 from spec2prod.gates.complexity import ComplexityGate
 from spec2prod.gates.documentation import DocumentationGate
 from spec2prod.gates.linting import LintingGate
@@ -31,6 +32,9 @@ from spec2prod.gates.security import SecurityGate
 from spec2prod.gates.tests import TestsGate
 from spec2prod.gates.type_checking import TypeCheckingGate, named_checker
 from spec2prod.gates.vulnerabilities import VulnerabilitiesGate
+
+if TYPE_CHECKING:
+    from spec2prod.adapters.environments.seen import Seen
 
 _STARTED_S = 0.05
 
@@ -75,7 +79,7 @@ def ports_of(  # noqa: PLR0913 - what a run brings
         linter=linter,
         writer=writer,
         listener=told_to(),
-        delivery=delivery(place.tree, place.settings, host, clock, _seen(place, clock, memory)),
+        delivery=_delivery(place, host, clock, memory) if plan is None or set(plan.stages) & set(STAGES) else None,
         cpu_slots=slots_of(place),
         history=history,
         memory=memory,
@@ -90,9 +94,18 @@ def _make_ready_soon() -> None:
     loop.call_later(_STARTED_S, loop.run_in_executor, None, make_ready)
 
 
+def _delivery(place: Place, host: Host, clock: SystemClock, memory: Memory | None) -> Delivery:
+    """Return what releasing turns outward to: imported where a climb goes that far."""
+    from spec2prod.bootstrap.releases import delivery
+
+    return delivery(place.tree, place.settings, host, clock, _seen(place, clock, memory))
+
+
 def _seen(place: Place, clock: SystemClock, memory: Memory | None) -> Seen | None:
     """Return what earlier runs have seen of releases; nothing where the release is to be looked at again."""
-    if memory is None or memory.forced & {str(Stage.STAGING_DEPLOYMENT), str(Stage.PRODUCTION_DEPLOYMENT)}:
+    from spec2prod.adapters.environments.seen import Seen
+
+    if memory is None or memory.forced & {*map(str, STAGES)}:
         return None
     return Seen(memory.cache, place.tree, clock, place.run_id)
 
@@ -107,9 +120,18 @@ def type_checking_of(place: Place) -> TypeCheckingGate:
     root, chosen = place.component.root, place.settings.type_checker
     named = named_checker(programs.pyproject(root), [each.name for each in root.iterdir()])
     checker = (named or "basedpyright") if chosen == "auto" else chosen
-    program = programs.ours("basedpyright") if checker == "basedpyright" else programs.own_or_ours(checker, place.component.interpreter)
-    table = programs.checker_table(root, checker)
-    return TypeCheckingGate(checker=checker, program=program, obey_project=named == checker, configuration=table)
+    interpreter, table = place.component.interpreter, programs.checker_table(root, checker)
+    if checker != "basedpyright":
+        program = programs.own_or_ours(checker, interpreter)
+        return TypeCheckingGate(checker=checker, program=program, obey_project=named == checker, configuration=table)
+    return TypeCheckingGate(
+        checker=checker,
+        program=programs.basedpyright(),
+        obey_project=named == checker,
+        configuration=table,
+        version=programs.our_version(interpreter),
+        compiled=programs.compiled(cache_folder() / "node"),
+    )
 
 
 def _proxies() -> dict[str, str]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import getpass
 import os
-import re
 import shutil
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from spec2prod.adapters import programs
 from spec2prod.adapters.clock import SystemClock
 from spec2prod.adapters.host import ProcessHost
 from spec2prod.adapters.store.database import Database, open_database
@@ -21,7 +19,7 @@ from spec2prod.application.ports import Ports
 from spec2prod.application.session import mending, with_tests
 from spec2prod.bootstrap.agent import Nobody
 from spec2prod.bootstrap.assembly import ports_of
-from spec2prod.bootstrap.durable import NOWHERE, lock_of, place_of_database
+from spec2prod.bootstrap.durable import NOWHERE, lock_of, place_of_database, project_of
 from spec2prod.bootstrap.place import Place, place_of
 from spec2prod.bootstrap.project import project_root
 from spec2prod.bootstrap.request import new_run_id
@@ -62,15 +60,6 @@ class Disposed:
     tried: Tried | None = None
     written: str = ""
     is_found: bool = True
-
-
-def project_of(root: Path, setting: str | None) -> str:
-    """Return what tells a project's defects from others in the database: its name on a server; a file is taken to be the project's own."""
-    if "://" not in place_of_database(root, setting):
-        return ""
-    table = programs.pyproject(root).get("project")
-    name = str(table.get("name", "")) if isinstance(table, dict) else ""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 class Defects:

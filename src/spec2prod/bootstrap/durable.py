@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 import socket
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,13 +15,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from spec2prod import __version__
+from spec2prod.adapters import programs
 from spec2prod.adapters.digests import Digests
 from spec2prod.adapters.journal import InMemoryJournal
-from spec2prod.adapters.store.breakers import breakers_in
 from spec2prod.adapters.store.database import Database, Hold, open_database
 from spec2prod.adapters.store.defects import DefectStore, PassingDefects, UnreadableDefects
 from spec2prod.adapters.store.journal import DurableJournal
-from spec2prod.adapters.store.quotas import SharedQuota
 from spec2prod.adapters.store.runs import OPEN, TO_GO_ON_WITH, Runs, State, StoredRun, Write
 from spec2prod.adapters.tree import ProjectTree
 from spec2prod.application.ports import Clock, Defects, Event, Journal, Tree
@@ -48,6 +48,15 @@ def place_of_database(root: Path, setting: str | None) -> str:
         return str(root / DEFAULT)
     path = setting.removeprefix("sqlite:///")
     return setting if path == setting else str(root / path)
+
+
+def project_of(root: Path, setting: str | None) -> str:
+    """Return what tells a project's defects from others in the database: its name on a server; a file is taken to be the project's own."""
+    if "://" not in place_of_database(root, setting):
+        return ""
+    table = programs.pyproject(root).get("project")
+    name = str(table.get("name", "")) if isinstance(table, dict) else ""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def database_of(root: Path, setting: str | None) -> Database | None:
@@ -144,6 +153,9 @@ class Keeper:
         """Return what all runs on the database share about the agent; without a database each has its own."""
         if self._database is None:
             return Shared(tell=self._tell)
+        from spec2prod.adapters.store.breakers import breakers_in
+        from spec2prod.adapters.store.quotas import SharedQuota
+
         quota = SharedQuota(self._database, quota_rules(settings), f"agents of {self._lock_name}")
         return Shared(breakers=breakers_in(self._database), quota=quota, tell=self._tell)
 

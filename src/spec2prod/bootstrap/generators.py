@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from spec2prod.adapters.spec_examples import SPEC, SpecExamples
+from spec2prod.application.asking import SPEC
 from spec2prod.application.ports import Host, TestWriter
-from spec2prod.bootstrap.characterising import pynguin_writer
 from spec2prod.bootstrap.place import Place
 from spec2prod.config.settings import Settings
 from spec2prod.domain.candidate import TaskOutcome, TestRequest
@@ -27,10 +26,14 @@ def writers_of(plan: Plan, place: Place, agent: TestWriter, host: Host) -> TestW
     """Return what writes a run's tests: the agent alone, or beside it the examples and pynguin, whose processes are `host`'s."""
     if not plan.generate or not {SPEC, PYNGUIN} & set(plan.generators):
         return agent
+    from spec2prod.adapters.spec_examples import SpecExamples
+
     writers: dict[str, TestWriter] = {SPEC: SpecExamples(plan.specification, place.component, place.tree.read)}
     if OPENHANDS in plan.generators:
         writers[OPENHANDS] = agent
     if PYNGUIN in plan.generators:
+        from spec2prod.bootstrap.characterising import pynguin_writer
+
         writers[PYNGUIN] = pynguin_writer(place, host)
     return Several(writers)
 

@@ -108,7 +108,7 @@ def _probes(place: Place | None) -> Iterator[Probe]:
 
 def _tool(name: str, program: tuple[str, ...], *, required: bool = True, python: Path | None = None, asked_by: str = "") -> Probe:
     """Return the probe of a tool; `python` is the component's, and `asked_by` who wants this tool, where that may be somebody's choice."""
-    if program[0] == sys.executable:
+    if program[0] == sys.executable or program == programs.basedpyright():
         step = f"{sys.executable} -m pip install --force-reinstall spec2prod"
     elif program[0] == name:  # a bare name: it lies neither in the component's environment nor in ours
         step = f"{python} -m pip install {name}" + (f" ({asked_by})" if asked_by else "")

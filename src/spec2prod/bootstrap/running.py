@@ -20,8 +20,7 @@ from spec2prod.bootstrap.agent import Nobody, ready_writer
 from spec2prod.bootstrap.ahead import Ahead
 from spec2prod.bootstrap.ahead_learnt import learn, with_given_up
 from spec2prod.bootstrap.assembly import ports_of
-from spec2prod.bootstrap.defects import project_of
-from spec2prod.bootstrap.durable import Keeper, inputs_of, open_keeper
+from spec2prod.bootstrap.durable import Keeper, inputs_of, open_keeper, project_of
 from spec2prod.bootstrap.generators import OPENHANDS, writers_of
 from spec2prod.bootstrap.listening import is_listening, told_to
 from spec2prod.bootstrap.memory import memory_of, refuse_unknown_names, settle

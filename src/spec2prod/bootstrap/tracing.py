@@ -11,8 +11,7 @@ from spec2prod.application import testing
 from spec2prod.application.session import Session
 from spec2prod.bootstrap.agent import Nobody
 from spec2prod.bootstrap.assembly import ports_of
-from spec2prod.bootstrap.defects import project_of
-from spec2prod.bootstrap.durable import database_of
+from spec2prod.bootstrap.durable import database_of, project_of
 from spec2prod.bootstrap.memory import memory_of, settle
 from spec2prod.bootstrap.planning import prepare
 from spec2prod.bootstrap.request import Request, new_run_id

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spec2prod.bootstrap.ahead import Ahead
 from spec2prod.bootstrap.listening import telling
-from spec2prod.bootstrap.reporting import as_text, document_of, refuse_unwritable, save, summarise
+from spec2prod.bootstrap.reporting import as_text, document_of, refuse_unwritable, save_text, summarise
 from spec2prod.bootstrap.request import Request
 from spec2prod.bootstrap.running import promote, run_to_the_end
 from spec2prod.bootstrap.standing import Asked, keep
@@ -37,12 +37,12 @@ def run_and_report(  # noqa: PLR0913 - what is asked, and where its answer goes
     report = _Report(output)
     with telling(console):
         told = run_to_the_end(promote(replace(request, output=output.absolute()), deliver=report.save, ahead=ahead))
-    document, trouble = report.document, report.trouble
+    text, trouble = report.text, report.trouble
     summary = _summary(told, console, None if trouble else output)
     if question is not None and isinstance(told, Run) and not trouble:
-        keep(question, told, as_text(document), summary)
+        keep(question, told, text, summary)
     if emit is not None:
-        emit(as_text(document))
+        emit(text)
     if trouble:
         raise trouble
     return told.exit_code
@@ -63,13 +63,13 @@ class _Report:
 
     def __init__(self, output: Path) -> None:
         self._output = output
-        self.document: dict[str, Any] = {}
+        self.text = ""
         self.trouble: OutputError | None = None
 
     def save(self, told: Run | Refusal) -> None:
-        """Make the document, and save it."""
-        self.document = document_of(told)
+        """Make the report, and save it."""
+        self.text = as_text(document_of(told))
         try:
-            save(self._output, self.document)
+            save_text(self._output, self.text)
         except OutputError as error:
             self.trouble = error

@@ -6,31 +6,20 @@ import argparse
 import atexit
 import gc
 import os
+import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from spec2prod import __version__
-from spec2prod.cli import (
-    cache,
-    config,
-    defects,
-    doctor,
-    explain,
-    extend,
-    gates,
-    init,
-    judge,
-    openhands,
-    plan,
-    pynguin,
-    queue,
-    releases,
-    run,
-    runs,
-    streams,
-    trace,
-    worker,
-)
+from spec2prod.cli import streams
 from spec2prod.cli.output import guarded
+
+_FILES = (
+    *("init", "doctor", "plan", "run", "trace", "judge", "defects", "runs", "extend", "worker", "queue", "releases"),
+    *("gates", "config", "explain", "cache", "openhands", "pynguin"),
+)
+"""The files that declare commands, in the order of `--help`; one has the command of its own name, unless told below."""
+_COMMANDS = {"runs": ("runs", "resume", "retry", "cancel"), "releases": ("releases", "rollback", "attest")}
 
 _EPILOG = """\
 examples:
@@ -55,13 +44,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     atexit.register(gc.freeze)  # nor is it looked through at the end, where all of it goes anyway: an eighth of a run's own CPU time
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # ours has none, and looking for them reads all that is installed
     streams.prepare()
-    args = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    args = parser(words[0] if words else "").parse_args(words)
     command: Callable[[argparse.Namespace], int] = args.command
     return guarded(lambda: command(args), debug=args.debug)
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the whole command line: every command with its flags, and `command`, the function that does it."""
+def parser(asked: str = "") -> argparse.ArgumentParser:
+    """Return the command line: every command with its flags, and `command`, the function that does it.
+
+    Where a command is `asked`, only the file that declares it is imported: its first tool starts the sooner for it.
+    """
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
     whole = argparse.ArgumentParser(
@@ -72,9 +65,6 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--version", action="version", version=f"spec2prod {__version__}")
     commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (init, doctor, plan, run, trace, judge, defects, runs, extend, worker, queue):
-        command.add(commands, common)
-    releases.add(commands, common)
-    for command in (gates, config, explain, cache, openhands, pynguin):
-        command.add(commands, common)
+    for file in [file for file in _FILES if asked in _COMMANDS.get(file, (file,))] or _FILES:
+        import_module(f"{__name__}.{file}").add(commands, common)
     return whole

@@ -40,7 +40,7 @@ def console(*, stderr: bool) -> Console:
 
     stream = sys.stderr if stderr else sys.stdout
     width = _PIPED_WIDTH if not stream.isatty() and "COLUMNS" not in os.environ else None
-    return Console(file=cast("TextIO", Patient(stream)), highlight=False, width=width)
+    return Console(file=cast("TextIO", Patient(stream)), highlight=False, emoji=False, width=width)  # `:bug:` is told as it is written
 
 
 def emit(text: str) -> None:

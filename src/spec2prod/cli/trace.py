@@ -126,7 +126,8 @@ def _tell(teller: Teller, traced: Traced, *, all_changes: bool) -> None:
 
 
 def _values(traced: Traced) -> dict[str, object]:
-    from spec2prod.reports.document import Judgement, Matrix
+    from spec2prod.reports.document import GivenExamples, Judgement, Matrix
+    from spec2prod.reports.parts import told
     from spec2prod.reports.trace import examples, judge_command, why
 
     return {
@@ -136,7 +137,7 @@ def _values(traced: Traced) -> dict[str, object]:
         "asked": traced.is_asked and traced.judgement is not None,
         "why": why(traced.plan, traced.matrix, asked=traced.is_asked),
         "next_step": judge_command(traced.plan.component, traced.matrix),
-        "matrix": Matrix.model_validate(traced.matrix).model_dump(mode="json"),
-        "examples": examples(traced.examples).model_dump(mode="json"),
-        "judgement": Judgement.model_validate(traced.judgement).model_dump(mode="json") if traced.judgement else None,
+        "matrix": told(Matrix, traced.matrix),
+        "examples": told(GivenExamples, examples(traced.examples)),
+        "judgement": told(Judgement, traced.judgement) if traced.judgement else None,
     }

@@ -8,11 +8,35 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from enum import IntEnum, StrEnum
 from typing import Any, Self
 
-from spec2prod.domain.judging import JudgedVerdict
-
 _LISTS = ("evidence", "kills", "stops", "gained", "requirements")
+
+
+class JudgedVerdict(StrEnum):
+    """What becomes of a candidate."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    REDUNDANT = "redundant"
+    REVIEW = "review"
+    SUSPECTED_DEFECT = "suspected_defect"
+    ERRORED = "errored"
+
+
+class Filter(IntEnum):
+    """Who decided; the numbers of ACCEPTANCE.md."""
+
+    PROVENANCE = 0
+    SCREEN = 1
+    ISOLATION = 2
+    PERTURBATION = 3
+    COVERAGE = 4
+    MUTATION = 5
+    GROUNDING = 6
+    TRIAGE = 7
+    CONFIRMATION = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
+from spec2prod.domain.judged import Filter, JudgedVerdict
 from spec2prod.domain.judging_values import (
     DOUBTS,
     FOREIGN,
@@ -19,9 +20,7 @@ from spec2prod.domain.judging_values import (
     STARTED,
     Beforehand,
     Evidence,
-    Filter,
     JudgedCase,
-    JudgedVerdict,
     Judgement,
     Measured,
     last_line,

@@ -7,34 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import IntEnum, StrEnum
 
+from spec2prod.domain.judged import Filter, JudgedVerdict
 from spec2prod.domain.mutation import Kill, KillMatrix, merged
-
-
-class JudgedVerdict(StrEnum):
-    """What becomes of a candidate."""
-
-    ACCEPTED = "accepted"
-    REJECTED = "rejected"
-    REDUNDANT = "redundant"
-    REVIEW = "review"
-    SUSPECTED_DEFECT = "suspected_defect"
-    ERRORED = "errored"
-
-
-class Filter(IntEnum):
-    """Who decided; the numbers of ACCEPTANCE.md."""
-
-    PROVENANCE = 0
-    SCREEN = 1
-    ISOLATION = 2
-    PERTURBATION = 3
-    COVERAGE = 4
-    MUTATION = 5
-    GROUNDING = 6
-    TRIAGE = 7
-    CONFIRMATION = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,17 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from spec2prod.domain.judging_values import (
-    DECLARATION,
-    NOTHING_DONE,
-    NOTHING_RETURNED,
-    OUT_OF_TIME,
-    Beforehand,
-    Filter,
-    JudgedVerdict,
-    Judgement,
-    Measured,
-)
+from spec2prod.domain.judged import Filter, JudgedVerdict
+from spec2prod.domain.judging_values import DECLARATION, NOTHING_DONE, NOTHING_RETURNED, OUT_OF_TIME, Beforehand, Judgement, Measured
 from spec2prod.domain.mutation import Kill, KillMatrix, Mutant, position
 from spec2prod.domain.mutation_choice import choose
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from spec2prod.domain.candidate import Candidate, CandidateVerdict, TaskOutcome
 from spec2prod.domain.feedback import Feedback, Rejection, feedback_of
-from spec2prod.domain.judged import Judged, JudgedTest
-from spec2prod.domain.judging import Filter
+from spec2prod.domain.judged import Filter, Judged, JudgedTest
 
 GATES = "gates"
 _KEPT = {CandidateVerdict.ACCEPTED, CandidateVerdict.SUSPECTED_DEFECT, CandidateVerdict.REVIEW}

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from spec2prod.domain.candidate import CHARACTERISING, Candidate, TaskOutcome, TestRequest, is_scripted
-from spec2prod.domain.command import Completed
-from spec2prod.domain.defect import Defect
-from spec2prod.domain.example_places import Given
 from spec2prod.domain.plan import Mode, Plan, Stage
-from spec2prod.domain.rounds import Round
 from spec2prod.domain.schedule_measured import MeasuredSchedule, measured_schedule
 from spec2prod.domain.timeline import Span, savings_ms
-from spec2prod.domain.trace import Matrix
 from spec2prod.domain.verdict import Judgement, Verdict
 from spec2prod.errors import ExitCode, Spec2prodError
+
+if TYPE_CHECKING:
+    from spec2prod.domain.command import Completed
+    from spec2prod.domain.defect import Defect
+    from spec2prod.domain.example_places import Given
+    from spec2prod.domain.rounds import Round
+    from spec2prod.domain.trace import Matrix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from spec2prod.domain.command import Command, Completed
@@ -57,9 +58,11 @@ _WAYS: Mapping[Checker, _Way] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypeCheckingGate:
-    """The question `type_checking`. `program` starts the `checker`; start basedpyright as `python -I -m basedpyright`.
+    """The question `type_checking`. `program` starts the `checker`; start basedpyright as `python -I -m basedpyright`, or as that does.
 
-    `obey_project` says that the project configures this checker itself, and `configuration` is the table in which it does.
+    `obey_project` says that the project configures this checker itself, and `configuration` is the table in which it does. For our
+    basedpyright alone: `version` is the component's interpreter's in full (`3.12.1.final.0`), where it is known and need not be asked for;
+    `compiled` is the folder in which Node keeps what it has compiled.
     """
 
     checker: Checker
@@ -67,6 +70,8 @@ class TypeCheckingGate:
     obey_project: bool
     timeout_s: float = 300.0
     configuration: Mapping[str, object] = field(default_factory=dict)
+    version: str = ""
+    compiled: Path | None = None
 
     @property
     def name(self) -> str:
@@ -86,15 +91,20 @@ class TypeCheckingGate:
     def command(self, component: Component, only: Sequence[str] = ()) -> Command:
         """Return the check of all modules, or of those in `only`."""
         files = [module for module in component.modules if module in only] if only else component.modules
-        import_root = str(component.root / component.import_root)
+        version = ("--pythonversion", self.version) if self.version and not self.obey_project else ()  # a project may state another
         return Command(
             tool=self.checker,
-            argv=(*self.program, *_WAYS[self.checker].arguments(component, files, obey_project=self.obey_project)),
+            argv=(*self.program, *version, *_WAYS[self.checker].arguments(component, files, obey_project=self.obey_project)),
             cwd=component.root,
-            # pyright asks the component's interpreter for its path, mypy reads its own variable
-            env={"MYPYPATH": import_root} if self.checker == "mypy" else {"PYTHONPATH": import_root},
+            env=self._variables(str(component.root / component.import_root)),
             timeout_s=self.timeout_s,
         )
+
+    def _variables(self, import_root: str) -> dict[str, str]:
+        """Return the variables: pyright asks the component's interpreter for its path, mypy reads its own variable."""
+        if self.checker == "mypy":
+            return {"MYPYPATH": import_root}
+        return {"PYTHONPATH": import_root, **({"NODE_COMPILE_CACHE": str(self.compiled)} if self.compiled else {})}
 
     def read(self, component: Component, completed: Completed) -> tuple[Answer, ...]:
         """Return the errors in the component's own modules."""

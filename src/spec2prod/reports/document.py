@@ -1,15 +1,13 @@
 """The JSON report as a contract: its parts, from which the published schema is made (law 8).
 
-The models read the domain's values by name (`from_attributes`), and only what is named here is told: no environment
+`parts.told` reads the domain's values by these names, and only what is named here is told: no environment
 variable, no key, no output of a tool can slip into a report. Times are milliseconds, memory is MiB, lines are 1-based.
+
+Typed dictionaries, because every run makes them: pydantic, which makes the schema of them, would take thirty times as long.
 """
 
-from __future__ import annotations
-
 from datetime import date
-from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from typing import Annotated, Any, Literal, TypedDict
 
 from spec2prod.domain.candidate import CandidateVerdict, TaskStatus
 from spec2prod.domain.plan import Mode, Stage, Target
@@ -18,19 +16,13 @@ from spec2prod.domain.verdict import Comparison, Severity, Verdict
 
 FORMAT: Literal[1] = 1
 
-Figure = Annotated[float, PlainSerializer(lambda value: round(value, 3), return_type=float)]
-Percent = Annotated[float, Field(ge=0, le=100)]
+DECIMALS = 3
+
+Figure = Annotated[float, DECIMALS]
+"""A measured figure, told with three decimals."""
 
 
-class Part(BaseModel):
-    """What every part of the report has in common."""
-
-    model_config = ConfigDict(
-        from_attributes=True, extra="forbid", json_schema_serialization_defaults_required=True, ser_json_inf_nan="null"
-    )
-
-
-class Finding(Part):
+class Finding(TypedDict):
     """One thing that a tool found."""
 
     path: str
@@ -40,7 +32,7 @@ class Finding(Part):
     severity: Severity
 
 
-class Measurement(Part):
+class Measurement(TypedDict):
     """A measured answer; `checked` counts what was looked at."""
 
     gate: str
@@ -50,7 +42,7 @@ class Measurement(Part):
     summary: str
 
 
-class Unanswered(Part):
+class Unanswered(TypedDict):
     """Why a question could not be asked, or its answer not be read."""
 
     gate: str
@@ -59,7 +51,7 @@ class Unanswered(Part):
     no_tests: bool
 
 
-class Evidence(Part):
+class Evidence(TypedDict):
     """An answer, bound to the SHA-256 of what was measured; `from_cache` is the earlier run that measured it, empty where this one did."""
 
     answer: Measurement | Unanswered
@@ -69,7 +61,7 @@ class Evidence(Part):
     from_cache: str
 
 
-class Judgement(Part):
+class Judgement(TypedDict):
     """One gate's verdict; `waiver` tells of the waiver that was given for it, whether or not it counts."""
 
     gate: str
@@ -83,7 +75,7 @@ class Judgement(Part):
     evidence: Evidence | None
 
 
-class StageResult(Part):
+class StageResult(TypedDict):
     """How one stage went; `first_gates` is what its gates said before the tree changed."""
 
     stage_name: Stage
@@ -96,7 +88,7 @@ class StageResult(Part):
     outputs: dict[str, Any]
 
 
-class Requirement(Part):
+class Requirement(TypedDict):
     """One promise of the specification, with its line."""
 
     id: str
@@ -106,7 +98,7 @@ class Requirement(Part):
     priority: str
 
 
-class Specification(Part):
+class Specification(TypedDict):
     """What the component promises; `unread` are lines that look like promises and were not read, `draft_line` marks a draft."""
 
     path: str
@@ -120,7 +112,7 @@ class Specification(Part):
     draft_line: int
 
 
-class Component(Part):
+class Component(TypedDict):
     """What was promoted; paths are relative to the project."""
 
     name: str
@@ -131,7 +123,7 @@ class Component(Part):
     tests_folder: str
 
 
-class Limit(Part):
+class Limit(TypedDict):
     """One threshold, and which file, line or default set it."""
 
     value: str
@@ -140,7 +132,7 @@ class Limit(Part):
     origin: str
 
 
-class Rule(Part):
+class Rule(TypedDict):
     """What the target asks of one gate."""
 
     gate: str
@@ -149,7 +141,7 @@ class Rule(Part):
     waivable: bool
 
 
-class Waiver(Part):
+class Waiver(TypedDict):
     """A "no" that somebody took the responsibility for; `expires` is the last day on which it holds."""
 
     gate: str
@@ -159,7 +151,7 @@ class Waiver(Part):
     component: str
 
 
-class Plan(Part):
+class Plan(TypedDict):
     """The promotion as it was decided, before anything ran."""
 
     run_id: str
@@ -183,7 +175,7 @@ class Plan(Part):
     scripted_model: bool
 
 
-class Task(Part):
+class Task(TypedDict):
     """What one of the agent's tasks brought: `text` is the proposed file, `reason` says why there is none.
 
     `model` answered last, `tried` says why others were given up; a `resumable` task is paused, `next_step` goes on with it.
@@ -209,11 +201,11 @@ class Task(Part):
     tried: tuple[str, ...]
     resumable: bool
     is_priced: bool
-    generator: str = ""
-    characterisation: bool = False
+    generator: str
+    characterisation: bool
 
 
-class Round(Part):
+class Round(TypedDict):
     """One round of a task: what it alone has used, and how its tests were judged. `cost_usd` is null where no price is known.
 
     `told_…` counts what the judgement of the round before gave it to mend; `is_new` says whether it brought a file to judge; `is_kept`
@@ -240,7 +232,7 @@ class Round(Part):
     judged: dict[CandidateVerdict, int]
 
 
-class Cost(Part):
+class Cost(TypedDict):
     """What all rounds have used. US dollars are null where no price is known (then `why` says so), and per unit where there is none.
 
     `requirements` counts those that the adopted tests are the first to show.
@@ -257,7 +249,7 @@ class Cost(Part):
     why: str
 
 
-class Generation(Part):
+class Generation(TypedDict):
     """What the agent was asked (modules), what came (tasks), and why not (`unanswered`: module → reason); `rounds` tells it by rounds."""
 
     ran: bool
@@ -272,7 +264,7 @@ class Generation(Part):
     collection_ms: Figure
 
 
-class Candidate(Part):
+class Candidate(TypedDict):
     """One proposed test, judged. `filter` names what decided, with its number where it is one of the judge's; `reason` says why.
 
     `evidence` is what was seen while it ran. `kills` are the changes of the code that its assertions notice, `stops` those at which it only
@@ -296,11 +288,11 @@ class Candidate(Part):
     gained: tuple[int, ...]
     requirements: tuple[str, ...]
     round: int
-    generator: str = ""
-    characterisation: bool = False
+    generator: str
+    characterisation: bool
 
 
-class Process(Part):
+class Process(TypedDict):
     """One process that was started. `exit_code` is null where it never started or was stopped at its time limit.
 
     `ahead_ms` of `wall_ms` had gone by when somebody asked for it: all of it where nobody did, and it was ended and not believed.
@@ -318,7 +310,7 @@ class Process(Part):
     ahead_ms: Figure
 
 
-class Span(Part):
+class Span(TypedDict):
     """One piece of work, in milliseconds since the run's start; `stage` is empty for a stage itself.
 
     `waited_ms` of it went by before a slot was free.
@@ -331,7 +323,7 @@ class Span(Part):
     waited_ms: Figure
 
 
-class Waited(Part):
+class Waited(TypedDict):
     """Idle slot-milliseconds of a resource, by what they waited for."""
 
     resource: str
@@ -339,7 +331,7 @@ class Waited(Part):
     waited_for: str
 
 
-class Schedule(Part):
+class Schedule(TypedDict):
     """The run as a schedule, computed from its measured steps.
 
     `critical_path` is the longest chain of steps that need one another; no order of the steps could have ended before
@@ -355,14 +347,14 @@ class Schedule(Part):
     idle: tuple[Waited, ...]
 
 
-class Cache(Part):
+class Cache(TypedDict):
     """How many questions earlier runs had answered (`hits`), and how many this one asked (`misses`)."""
 
     hits: int
     misses: int
 
 
-class Replayed(Part):
+class Replayed(TypedDict):
     """A step that an earlier attempt of this run had done; its answer was taken from the record. Times are ISO 8601 in UTC."""
 
     step: str
@@ -372,7 +364,7 @@ class Replayed(Part):
     wall_ms: Figure
 
 
-class ShownTest(Part):
+class ShownTest(TypedDict):
     """One test that names a requirement; `is_stale` says that it was written for another text.
 
     `kills` are the mutants it fails for, as the run (or `spec2prod judge`) `judged_by` measured at `judged_at`; these are empty where
@@ -390,7 +382,7 @@ class ShownTest(Part):
     judged_at: str
 
 
-class TracedRequirement(Part):
+class TracedRequirement(TypedDict):
     """One requirement with its tests; `reason` says why it has its status, `text_hash` names the text that evidence is for."""
 
     id: str
@@ -403,7 +395,7 @@ class TracedRequirement(Part):
     tests: tuple[ShownTest, ...]
 
 
-class UnknownId(Part):
+class UnknownId(TypedDict):
     """A test that names a requirement which the specification does not have; `near` is what it may have meant."""
 
     id: str
@@ -413,7 +405,7 @@ class UnknownId(Part):
     near: str
 
 
-class Matrix(Part):
+class Matrix(TypedDict):
     """Which requirement is shown by which test; `orphans` are tests that name none, `is_judged` says whether mutants took part."""
 
     path: str
@@ -423,7 +415,7 @@ class Matrix(Part):
     is_judged: bool
 
 
-class DoubtfulExample(Part):
+class DoubtfulExample(TypedDict):
     """What looks like an example and is not used, with the reason."""
 
     where: str
@@ -431,7 +423,7 @@ class DoubtfulExample(Part):
     reason: str
 
 
-class GivenExamples(Part):
+class GivenExamples(TypedDict):
     """The specification's examples: how many could become tests, those that no test uses, and doubts."""
 
     found: int
@@ -439,7 +431,7 @@ class GivenExamples(Part):
     doubts: tuple[DoubtfulExample, ...]
 
 
-class Requirements(Part):
+class Requirements(TypedDict):
     """The matrix requirement, test, mutant, result; `asked` says whether the gate `requirements` was asked, `why` the reason.
 
     `next_step` is the command that judges the tests which no judge has measured, empty where there are none.
@@ -452,7 +444,7 @@ class Requirements(Part):
     examples: GivenExamples
 
 
-class Promised(Part):
+class Promised(TypedDict):
     """A requirement as the specification `path` stated it, at this line (1-based), when a defect was noted."""
 
     id: str
@@ -461,7 +453,7 @@ class Promised(Part):
     line: int
 
 
-class OpenDefect(Part):
+class OpenDefect(TypedDict):
     """A suspected defect that nobody has disposed of: `test` in `source` fails, and `sentence` says what contradicts what.
 
     `requirements` are pairs of an ID and the hash of the text that the test was written for; `promises` tell what those said when it was
@@ -482,7 +474,7 @@ class OpenDefect(Part):
     next_step: str
 
 
-class FullRun(Part):
+class FullRun(TypedDict):
     """Everything that is known about the run.
 
     `attempt` counts the processes that have worked on it, `resumed_from` is when the first one began; `processes` are those that this
@@ -512,7 +504,7 @@ class FullRun(Part):
     replayed: tuple[Replayed, ...]
 
 
-class Problem(Part):
+class Problem(TypedDict):
     """Why a run never began: `slug` names the kind of error, `where` is a `file:line` or a setting's name."""
 
     slug: str
@@ -521,7 +513,7 @@ class Problem(Part):
     next_step: str
 
 
-class Report(Part):
+class Report(TypedDict):
     """The report of one run: the guide's fields, then the format's number, the exit code and the full run.
 
     A run that was refused before it began has an `error` and no `run`; its `target_stage` is what was asked for, which
@@ -546,9 +538,3 @@ class Report(Part):
     exit_code: int
     error: Problem | None
     run: FullRun | None
-
-
-def schema() -> dict[str, Any]:
-    """Return the JSON Schema of the report, as it is published in `report.schema.json`."""
-    made = Report.model_json_schema(mode="serialization")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "spec2prod report, format 1"}

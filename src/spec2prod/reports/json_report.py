@@ -14,6 +14,7 @@ from spec2prod.domain.schedule_measured import MeasuredSchedule
 from spec2prod.domain.timeline import busy_ms
 from spec2prod.domain.verdict import Verdict
 from spec2prod.reports import document, rounds, trace
+from spec2prod.reports.parts import told
 
 
 def render(run: Run, *, metrics_dashboard: str | None = None) -> str:
@@ -49,7 +50,7 @@ def as_document(run: Run, *, metrics_dashboard: str | None = None) -> dict[str, 
 def refusal_document(refusal: Refusal) -> dict[str, Any]:
     """Return the report of a run that never began: the reading of what was asked is its one stage, and it errored."""
     stage, error = Stage.SPECIFICATION, refusal.error
-    told = document.StageResult(
+    reading = document.StageResult(
         stage_name=stage,
         success=False,
         verdict=Verdict.ERRORED,
@@ -65,7 +66,7 @@ def refusal_document(refusal: Refusal) -> dict[str, Any]:
         target_stage=refusal.target,
         stages_completed=(),
         stages_failed=(stage,),
-        stage_results={stage: told},
+        stage_results={stage: reading},
         total_execution_time_ms=refusal.total_ms,
         context_session_id=refusal.run_id,
         metrics_dashboard=None,
@@ -83,8 +84,7 @@ def refusal_document(refusal: Refusal) -> dict[str, Any]:
 
 
 def _values(report: document.Report) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(report.model_dump_json(fallback=str))
-    return values
+    return dict(told(document.Report, report))
 
 
 def stage_timings(run: Run) -> dict[str, float]:
@@ -107,8 +107,8 @@ def _stage(run: Run, result: StageResult) -> document.StageResult:
         success=result.verdict.lets_pass,
         verdict=result.verdict,
         execution_time_ms=_busy(run, result.stage),
-        gates=tuple(document.Judgement.model_validate(gate) for gate in result.gates),
-        first_gates=tuple(document.Judgement.model_validate(gate) for gate in result.first_gates),
+        gates=tuple(told(document.Judgement, gate) for gate in result.gates),
+        first_gates=tuple(told(document.Judgement, gate) for gate in result.first_gates),
         errors=result.errors,
         outputs=dict(result.outputs),
     )
@@ -120,23 +120,23 @@ def _full(run: Run) -> document.FullRun:
         started_at=run.started_at,
         interrupted=run.interrupted,
         out_of_time=run.out_of_time,
-        defects=tuple(document.OpenDefect.model_validate(each) for each in run.defects),
+        defects=tuple(told(document.OpenDefect, each) for each in run.defects),
         digest=run.digest,
-        plan=document.Plan.model_validate(replace(run.plan, rules=run.plan.first_rules)),  # one more may have come into force since
+        plan=told(document.Plan, replace(run.plan, rules=run.plan.first_rules)),  # one more may have come into force since
         not_run=run.not_run,
         generation=generation(run),
         requirements=trace.requirements(run),
-        candidates=tuple(_labelled(run, document.Candidate.model_validate(each)) for each in run.candidates),
+        candidates=tuple(told(document.Candidate, each, **_labels(run, each.test_file)) for each in run.candidates),
         adopted=run.adopted,
         diffs=run.diffs,
         cache=document.Cache(hits=run.cache_hits, misses=run.cache_misses),
-        timeline=tuple(document.Span.model_validate(each) for each in sorted(run.spans, key=lambda span: (span.start_ms, span.end_ms))),
+        timeline=tuple(told(document.Span, each) for each in sorted(run.spans, key=lambda span: (span.start_ms, span.end_ms))),
         schedule=_schedule(run.schedule),
         processes=tuple(_process(each) for each in run.processes),
         attempt=run.attempt,
         resumed_from=run.resumed_from or None,
         steps_replayed=len(run.replayed),
-        replayed=tuple(document.Replayed.model_validate(each) for each in run.replayed),
+        replayed=tuple(told(document.Replayed, each) for each in run.replayed),
     )
 
 
@@ -151,7 +151,7 @@ def generation(run: Run) -> document.Generation:
         model=run.model,
         scripted_model=run.scripted_model,
         asked=asked,
-        tasks=tuple(_labelled(run, _task(each)) for each in run.outcomes),
+        tasks=tuple(_task(run, each) for each in run.outcomes),
         unanswered={each.module: why for each in run.requests if each.test_file not in answered},
         rounds=rounds.rounds(run),
         cost=rounds.cost(run),
@@ -160,16 +160,15 @@ def generation(run: Run) -> document.Generation:
     )
 
 
-def _task(outcome: TaskOutcome) -> document.Task:
+def _task(run: Run, outcome: TaskOutcome) -> document.Task:
     """Tell a task; what no price is known for has cost nobody knows what, and not 0."""
-    told = document.Task.model_validate(outcome)
-    return told if told.is_priced else told.model_copy(update={"cost_usd": None})
+    cost = outcome.cost_usd if outcome.is_priced else None
+    return told(document.Task, outcome, cost_usd=cost, **_labels(run, outcome.test_file))
 
 
-def _labelled[T: (document.Task, document.Candidate)](run: Run, told: T) -> T:
+def _labels(run: Run, test_file: str) -> dict[str, object]:
     """Say beside what was proposed who wrote it, and whether it can show more than what the code does."""
-    labels = {"generator": run.generator_of(told.test_file), "characterisation": run.is_characterisation(told.test_file)}
-    return told.model_copy(update=labels)
+    return {"generator": run.generator_of(test_file), "characterisation": run.is_characterisation(test_file)}
 
 
 def _schedule(schedule: MeasuredSchedule) -> document.Schedule:
@@ -178,8 +177,8 @@ def _schedule(schedule: MeasuredSchedule) -> document.Schedule:
         lower_bound_ms=schedule.lower_bound_ms,
         bounds_ms=dict(schedule.bounds_ms),
         slots=dict(schedule.slots),
-        critical_path=tuple(document.Span.model_validate(each) for each in schedule.path),
-        idle=tuple(document.Waited.model_validate(each) for each in schedule.idle),
+        critical_path=tuple(told(document.Span, each) for each in schedule.path),
+        idle=tuple(told(document.Waited, each) for each in schedule.idle),
     )
 
 

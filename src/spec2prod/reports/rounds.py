@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
 
 from spec2prod.domain.candidate import PAID, CandidateVerdict
 from spec2prod.domain.rounds import Round, cost_of
 from spec2prod.domain.run import Run
 from spec2prod.reports import document
+from spec2prod.reports.parts import told
 
 
 def rounds(run: Run) -> tuple[document.Round, ...]:
     """Return every round, task by task."""
     kept = {each.test_file: each.round for each in run.candidates}
     order = list(dict.fromkeys(each.task_id for each in run.rounds))
-    told = sorted(run.rounds, key=lambda each: (order.index(each.task_id), each.number))
-    return tuple(_round(run, each, is_kept=kept.get(each.test_file) == each.number) for each in told)
+    ordered = sorted(run.rounds, key=lambda each: (order.index(each.task_id), each.number))
+    return tuple(_round(run, each, is_kept=kept.get(each.test_file) == each.number) for each in ordered)
 
 
 def cost(run: Run) -> document.Cost:
@@ -45,9 +45,8 @@ def cost(run: Run) -> document.Cost:
 def _round(run: Run, each: Round, *, is_kept: bool) -> document.Round:
     judged = run.rounds_judged.get((each.test_file, each.number), ())
     counts = Counter(candidate.verdict for candidate in judged)
-    return document.Round(
-        **asdict(each), is_kept=is_kept, proposed=len(judged), judged={verdict: counts[verdict] for verdict in CandidateVerdict}
-    )
+    judgement = {verdict: counts[verdict] for verdict in CandidateVerdict}  # as they are: the page tells them in words
+    return {**told(document.Round, each, is_kept=is_kept, proposed=len(judged), judged={}), "judged": judgement}
 
 
 def _first_shown(run: Run, paid: set[str]) -> int:

@@ -15,6 +15,7 @@ from spec2prod.domain.run import Run
 from spec2prod.domain.suite import CaseResult, SuiteReport
 from spec2prod.domain.trace import REQUIREMENTS, Matrix, Row, Shown, Status
 from spec2prod.reports import document
+from spec2prod.reports.parts import told
 
 _NO_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 _MOST_TOLD = 20
@@ -30,7 +31,7 @@ def requirements(run: Run) -> document.Requirements | None:
         asked=asked and not run.plan.requirements_not_asked,
         why=why(run.plan, run.matrix, asked=asked),
         next_step=judge_command(run.plan.component, run.matrix),
-        matrix=document.Matrix.model_validate(run.matrix),
+        matrix=told(document.Matrix, run.matrix),
         examples=examples(run.examples or Given()),
     )
 
@@ -63,7 +64,7 @@ def examples(given: Given) -> document.GivenExamples:
     return document.GivenExamples(
         found=len(given.found),
         unused=tuple(f"{each.example.where} {each.example.said.source}" for each in given.unused),
-        doubts=tuple(document.DoubtfulExample.model_validate(each) for each in given.doubts),
+        doubts=tuple(told(document.DoubtfulExample, each) for each in given.doubts),
     )
 
 

@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from types import FrameType
@@ -18,6 +19,7 @@ from spec2prod.testing.script import GARBLED, Behaviour, ScriptError, bundled_sc
 _PASSED_ON = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 _USAGE, _NOT_FOUND, _BY_SIGNAL = 2, 127, 128
 _FIELDS = tuple(each.name for each in fields(Behaviour))
+_TICK = 0.5  # seconds
 _ONE_DAY = 86_400  # seconds; longer waits are a slip of the finger
 
 
@@ -102,10 +104,10 @@ def _serve(model: ScriptedModel) -> int:
         for name, value in model.environment().items():
             sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
         sys.stdout.flush()
-        model.wait(None)
+        while True:  # not an event's wait: interrupted while it takes its lock, it leaves it taken, and `stop` would wait for ever
+            time.sleep(_TICK)
     except KeyboardInterrupt:
         return 0
-    return 0
 
 
 def _run(model: ScriptedModel, command: Sequence[str]) -> int:

@@ -34,12 +34,14 @@ def answer(options: argparse.Namespace) -> dict[str, Any]:
     named = [*options.module, *options.test]
     texts = [*named, *(path for path in others(options) if path not in set(named) and is_text(Path(options.root, path)))]
     large = [path for path in texts if path not in set(named) and Path(options.root, path).stat().st_size > LARGEST_OTHER_BYTES]
+    read = [path for path in texts if path not in large]
     with default_settings() as settings:
-        found = {path: secrets_in(options, path) for path in texts if path not in large}
-        settings.disable_filters(ALLOWLIST)
+        marked = {path: secrets_in(options, path) for path in read if has(MARK, Path(options.root, path))}
+        settings.disable_filters(ALLOWLIST)  # elsewhere it sets nothing aside, and asks a dozen patterns about each line
         get_filters.cache_clear()
-        everything = {path: secrets_in(options, path) for path in found if has(MARK, Path(options.root, path))}
-    aside = sum(len(lines.keys() - found[path].keys()) for path, lines in everything.items())
+        everything = {path: secrets_in(options, path) for path in read}
+    found = everything | marked
+    aside = sum(len(everything[path].keys() - lines.keys()) for path, lines in marked.items())
     told = [{"path": path, "line": line, "kind": kinds} for path, lines in found.items() for line, kinds in sorted(lines.items())]
     return {"trouble": not_scanned(large), "files": len(found), "set_aside": aside, "found": told}
 

@@ -17,6 +17,7 @@ from spec2prod.domain.question import ABSENT, FILE, IMPORTABLES, Question, diges
 _PACKAGE = Path(__file__).parents[2]
 _CODE = ("gates", "workers", "domain")  # what asks and reads; a change of spec2prod's own code asks everything again
 _NOWHERE = ".spec2prod"
+_UNTOLD = frozenset({"NODE_COMPILE_CACHE"})  # where Node keeps what it has compiled: no answer comes from there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +150,10 @@ class Fingerprinting:
             texts = _Texts(asked.tree)
             roots = {"" if each == "." else each for each in (".", "src", "typings", "stubs", component.import_root)}
             read = closure(asked.modules, roots, files, texts) | {path for path in files if path.endswith("py.typed")}
-        ours = {} if Path(asked.command.argv[0]).parent == component.interpreter.parent else self._ours(asked)
+        program = Path(asked.command.argv[0])
+        if any(program.is_relative_to(folder) for folder in self._around.ours):  # what lies among our packages is told by them
+            return {**asked.files(read), **own, **self._running(asked), **self._ours(asked)}
+        ours = {} if program.parent == component.interpreter.parent else self._ours(asked)
         return {**asked.files(read), **own, **self._running(asked), **self._tool(asked), **ours}
 
     def _security(self, asked: _Asked) -> dict[str, str]:
@@ -211,7 +215,7 @@ class Fingerprinting:
     def _environment_of_command(self, asked: _Asked) -> dict[str, str]:
         if asked.gate.name == "vulnerabilities":
             return {}  # proxies, perhaps with their passwords
-        return {name: _placed(value, self._places(asked)) for name, value in asked.command.env.items()}
+        return {name: _placed(value, self._places(asked)) for name, value in asked.command.env.items() if name not in _UNTOLD}
 
     def _places(self, asked: _Asked) -> dict[str, str]:
         component = asked.component
@@ -220,6 +224,7 @@ class Fingerprinting:
             str(_PACKAGE): "{spec2prod}",
             str(component.interpreter.parent): "{environment}",
             str(self._around.our_interpreter.parent): "{ours}",
+            **dict.fromkeys(self._around.ours, "{our packages}"),
             **dict.fromkeys(self._around.site_packages, "{packages}"),
         }
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from spec2prod.domain.candidate import TaskOutcome, TestRequest
-from spec2prod.domain.circuit import Circuit
-from spec2prod.domain.feedback import Feedback
-from spec2prod.domain.quota import Asking, Turn
+if TYPE_CHECKING:
+    from spec2prod.domain.candidate import TaskOutcome, TestRequest
+    from spec2prod.domain.circuit import Circuit
+    from spec2prod.domain.feedback import Feedback
+    from spec2prod.domain.quota import Asking, Turn
 
 
 class TestWriter(Protocol):

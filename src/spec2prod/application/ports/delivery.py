@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from spec2prod.domain.component import Component
-from spec2prod.domain.plan import Target
-from spec2prod.domain.release import Artifact, Attestation, Deployment, Entry, ProductionRules
+if TYPE_CHECKING:
+    from spec2prod.domain.component import Component
+    from spec2prod.domain.plan import Target
+    from spec2prod.domain.release import Artifact, Attestation, Deployment, Entry, ProductionRules
 
 
 class Builder(Protocol):

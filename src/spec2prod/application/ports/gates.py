@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from spec2prod.domain.command import Command, Completed
-from spec2prod.domain.component import Component
-from spec2prod.domain.plan import Stage
-from spec2prod.domain.question import Reads
-from spec2prod.domain.suite import SuiteReport
-from spec2prod.domain.verdict import Answer, Measurement
+if TYPE_CHECKING:
+    from spec2prod.domain.command import Command, Completed
+    from spec2prod.domain.component import Component
+    from spec2prod.domain.plan import Stage
+    from spec2prod.domain.question import Reads
+    from spec2prod.domain.suite import SuiteReport
+    from spec2prod.domain.verdict import Answer, Measurement
 
 
 class Gate(Protocol):

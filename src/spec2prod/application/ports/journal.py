@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from spec2prod.domain.run import Replayed
+if TYPE_CHECKING:
+    from spec2prod.domain.run import Replayed
 
 
 class Journal(Protocol):

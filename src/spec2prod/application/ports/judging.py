@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from spec2prod.application.ports.machine import Tree
-from spec2prod.domain.component import Component
-from spec2prod.domain.defect import Defect, Disposition
-from spec2prod.domain.judged import Judged
-from spec2prod.domain.question import Question
-from spec2prod.domain.specification import Specification
+
+if TYPE_CHECKING:
+    from spec2prod.domain.component import Component
+    from spec2prod.domain.defect import Defect, Disposition
+    from spec2prod.domain.judged import Judged
+    from spec2prod.domain.question import Question
+    from spec2prod.domain.specification import Specification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from spec2prod.domain.command import Command, Completed
+if TYPE_CHECKING:
+    from spec2prod.domain.command import Command, Completed
 
 
 class Clock(Protocol):

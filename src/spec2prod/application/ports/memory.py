@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from spec2prod.application.ports.gates import Gate
 from spec2prod.application.ports.machine import Tree
-from spec2prod.domain.command import Command
-from spec2prod.domain.component import Component
-from spec2prod.domain.question import Kept, Question
+
+if TYPE_CHECKING:
+    from spec2prod.domain.command import Command
+    from spec2prod.domain.component import Component
+    from spec2prod.domain.question import Kept, Question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

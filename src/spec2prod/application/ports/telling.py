@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from spec2prod.domain.plan import Stage
-from spec2prod.domain.verdict import Verdict
+if TYPE_CHECKING:
+    from spec2prod.domain.plan import Stage
+    from spec2prod.domain.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
