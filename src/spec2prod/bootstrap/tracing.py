@@ -56,17 +56,17 @@ async def trace_component(request: Request) -> Traced:
         await session.ask(Stage.TESTING, session.ports.suite)
         await testing.settle(session, Stage.TESTING)
         session.look_for_defects()
+        evidence, matrix = session.traced(), session.matrix  # both ask the memory what each test notices
         settle(memory, place)
     finally:
         if database is not None:
             database.close()
-    evidence = session.traced()
     rule = next((each for each in plan.rules if each.gate == REQUIREMENTS), None)
     today = date.fromisoformat(SystemClock().now()[: len("2026-01-01")])
     return Traced(
         plan=plan,
         suite=session.suite,
-        matrix=session.matrix,
+        matrix=matrix,
         examples=session.examples,
         judgement=judge(rule, evidence, waivers=plan.waivers, today=today) if rule else None,
         is_asked=session.traces_requirements,
