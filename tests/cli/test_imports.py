@@ -32,6 +32,7 @@ print("\\n".join(sys.modules), file=sys.stderr)
 """
 # who judges and generates, what holds agents back, the report's schema: a run that asks nobody for tests has no use for them
 _OF_OTHERS = (
+    "spec2prod.application.judging",
     "spec2prod.domain.judging",
     "spec2prod.domain.judging_values",
     "spec2prod.domain.mutation",

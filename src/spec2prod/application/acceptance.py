@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from spec2prod.application.judging import Judging, Tried, gates_on_tests
 from spec2prod.application.session import with_tests
 from spec2prod.domain.candidate import Candidate, CandidateVerdict
 from spec2prod.domain.judged import Filter
@@ -22,6 +21,7 @@ from spec2prod.errors import OutputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from spec2prod.application.judging import Judging, Tried
     from spec2prod.application.ports import Gate, Tree
     from spec2prod.application.session import Arrived, Outcomes, Session
     from spec2prod.domain.feedback import Feedback
@@ -37,9 +37,14 @@ class Acceptance:
         self.session = session
         self.adopted: list[str] = []
         self.judged_files = 0
-        self._judging = Judging(session)
         self._tried: dict[tuple[str, int], Tried] = {}
         self._kept: dict[str, int] = {}
+
+    @cached_property
+    def _judging(self) -> Judging:
+        from spec2prod.application.judging import Judging  # noqa: PLC0415 - most runs have nothing to judge
+
+        return Judging(self.session)
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -172,7 +177,7 @@ class Acceptance:
             except OutputError as error:
                 self._withdraw(tried.test_file, CandidateVerdict.REJECTED, Filter.PROVENANCE, error.message)
         self.adopted = [tried.test_file for tried in self._proposals]
-        still_known = [gate for gate in gates_on_tests(session) if session.is_fresh(gate)]
+        still_known = [gate for gate in session.gates_on_tests if session.is_fresh(gate)]
         session.component = with_tests(session.component, self.adopted)
         if tree.digest(session.scope(session.ports.suite, session.component)) == digest:
             take()

@@ -27,7 +27,7 @@ from spec2prod.errors import Spec2prodError, StepClashError, StoreError, TakenOv
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from spec2prod.application.ports import Gate, Tree
+    from spec2prod.application.ports import Tree
     from spec2prod.application.session import Session
     from spec2prod.domain.component import Component
     from spec2prod.domain.feedback import Feedback
@@ -203,7 +203,7 @@ class Judging:
 
     async def _measured(self, file: str, there: Tree, component: Component) -> dict[str, Measurement]:
         measured: dict[str, Measurement] = {}
-        for gate in gates_on_tests(self.session):
+        for gate in self.session.gates_on_tests:
             for answer in await self.session.answers(Stage.ACCEPTANCE, gate, there, component, [file]):
                 if isinstance(answer, Measurement):
                     measured[answer.gate] = answer
@@ -235,13 +235,6 @@ class Judging:
         promised = render_spec(numbered(plan.specification))
         told = proposal.feedback_on(tried.outcome, tried.judged, tried.candidates, promised, plan.coverage_goal)
         return dataclasses.replace(tried, feedback=told)
-
-
-def gates_on_tests(session: Session) -> tuple[Gate, ...]:
-    """Return the gates, beside the suite's own, that look at test files and that a rule asks."""
-    ruled = {rule.gate for rule in session.plan.rules}
-    others = (gate for gate in session.ports.gates.values() if gate.name != session.ports.suite.name)
-    return tuple(gate for gate in others if gate.reads_tests and ruled & set(gate.measures))
 
 
 def _beside(component: Component) -> str:

@@ -60,6 +60,13 @@ class Known:
         ruled = {rule.gate for rule in self.plan.rules} & set(stage_gates)
         return tuple(gate for gate in self.ports.gates.values() if ruled & set(gate.measures))
 
+    @property
+    def gates_on_tests(self) -> tuple[Gate, ...]:
+        """Return the gates, beside the suite's own, that look at test files and that a rule asks."""
+        ruled = {rule.gate for rule in self.plan.rules}
+        others = (gate for gate in self.ports.gates.values() if gate.name != self.ports.suite.name)
+        return tuple(gate for gate in others if gate.reads_tests and ruled & set(gate.measures))
+
     def names(self, stage: Stage) -> tuple[str, ...]:
         """Return the gates that a stage answers: testing those of the suite and those placed there, refactoring all others."""
         gates = self.ports.gates.values()
