@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spec2prod.domain.belonging import imported_names
 from spec2prod.domain.locate import ComponentSetting, locate, new_test_file
 from spec2prod.errors import ComponentAmbiguousError, ComponentNotFoundError
 
@@ -290,3 +291,8 @@ def test_what_else_takes_part_is_a_packages_data_and_the_conftests_that_its_test
         "tests/conftest.py",
     )
     assert locate("m", ["m.py", "conftest.py"]).data == ()
+
+
+def test_imports_are_named_whole_and_by_their_module() -> None:
+    text = "import a.b\nfrom c.d import e as f\nfrom . import g\n"
+    assert imported_names(text) == {"a.b", "c.d", "c.d.e"}

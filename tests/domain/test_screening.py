@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spec2prod.domain.screening import Screened, imported_names, screen, without
+from spec2prod.domain.screening import Screened, screen, without
 
 
 def objection(body: str, before: str = "") -> str:
@@ -166,11 +166,6 @@ def test_any_text_is_screened_without_an_exception(text: str) -> None:
     assert isinstance(told, str) or all(isinstance(each, Screened) for each in told)
     if not isinstance(told, str):
         ast.parse(without(text, {each.name for each in told}))
-
-
-def test_imports_are_named_whole_and_by_their_module() -> None:
-    text = "import a.b\nfrom c.d import e as f\nfrom . import g\n"
-    assert imported_names(text) == {"a.b", "c.d", "c.d.e"}
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from spec2prod.adapters.tree import ProjectTree
 from spec2prod.application.ports import Gate
 from spec2prod.bootstrap.project import project_root
 from spec2prod.config.settings import Settings
+from spec2prod.domain.belonging import imported_names
 from spec2prod.domain.component import Component
 from spec2prod.domain.locate import locate
 from spec2prod.domain.schedule import Priority
-from spec2prod.domain.screening import imported_names
 from spec2prod.errors import UsageError
 from spec2prod.gates.performance import Performance
 

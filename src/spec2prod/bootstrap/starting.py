@@ -15,9 +15,9 @@ from spec2prod.bootstrap.place import place_of
 from spec2prod.bootstrap.project import project_root
 from spec2prod.config.settings import Settings, read_settings
 from spec2prod.config.start import minimal_project, section
+from spec2prod.domain.belonging import imported_names
 from spec2prod.domain.discovery import Promise, Proposal, discover, draft, promises_in
 from spec2prod.domain.discovery_promised import Promising, may_promise, promised
-from spec2prod.domain.screening import imported_names
 from spec2prod.domain.specification import DRAFT_MARK, Specification
 from spec2prod.errors import SettingsError, SpecificationError
 

@@ -8,6 +8,7 @@ these are one component's.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 
@@ -17,6 +18,18 @@ type Imports = Callable[[str], Collection[str]]
 """Given a test file's path, the dotted names it imports (`a.b` and, for `from a import b`, both `a` and `a.b`)."""
 
 _GENERATED = re.compile(r"_generated(?:_\d+)?\.py$")
+
+
+def imported_names(text: str) -> frozenset[str]:
+    """Return the dotted names that a file imports: `a.b`, and for `from a import b` both `a` and `a.b`."""
+    try:
+        nodes = list(ast.walk(ast.parse(text)))
+    except (SyntaxError, ValueError):
+        return frozenset()
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    froms = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    members = {f"{node.module}.{alias.name}" for node in froms for alias in node.names}
+    return frozenset(plain | {str(node.module) for node in froms} | members)
 
 
 def own_names(layout: Layout, source: str) -> frozenset[str]:

@@ -237,15 +237,3 @@ def _fails_itself(handler: ast.ExceptHandler) -> bool:
 def _catches_assertions(handler: ast.ExceptHandler) -> bool:
     names = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
     return any(name is None or last_name(name) in _ASSERTIONS for name in names)
-
-
-def imported_names(text: str) -> frozenset[str]:
-    """Return the dotted names that a file imports: `a.b`, and for `from a import b` both `a` and `a.b`."""
-    try:
-        nodes = list(ast.walk(ast.parse(text)))
-    except (SyntaxError, ValueError):
-        return frozenset()
-    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    froms = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
-    members = {f"{node.module}.{alias.name}" for node in froms for alias in node.names}
-    return frozenset(plain | {str(node.module) for node in froms} | members)
