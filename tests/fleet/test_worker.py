@@ -19,7 +19,7 @@ from spec2prod.adapters.store.database import Database
 from spec2prod.adapters.store.queue import Queue
 from spec2prod.application.working import Pace, Perform, Tools, Until, Worker
 from spec2prod.domain.fleet import Crew, Ending, Job, JobState
-from spec2prod.errors import StoreUnreachableError, ToolMissingError
+from spec2prod.errors import StoreUnreachableError, TakenOverError, ToolMissingError
 from tests.fleet.jobs import DONE, crew, put
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -206,6 +206,25 @@ def test_a_worker_that_was_taken_for_dead_ends_what_it_does_and_counts_for_nothi
     assert ended == [Queue(database).jobs()[0].run_id] * 2
     assert "api: another worker has it; what was done here does not count" in said
     assert [(job.state, job.attempts) for job in Queue(database).jobs()] == [(JobState.ENDED, 2)]
+
+
+@ONE_MACHINE
+@pytest.mark.parametrize(
+    "noticed", [TakenOverError("the run is another process's now"), asyncio.CancelledError()], ids=["by the run", "while it stops"]
+)
+def test_a_job_that_is_anothers_is_told_as_that_whoever_notices_it_first(database: Database, place: str, noticed: BaseException) -> None:
+    put(database, ["api"])
+    said: list[str] = []
+
+    async def perform(job: Job) -> Ending:
+        if job.attempts == 1:
+            assert Claims(database).bury("one") == ("api",)
+            raise noticed
+        return DONE
+
+    asyncio.run(worker(database, place, perform, said=said).work("1", Until(most=2)))
+    assert "api: another worker has it; what was done here does not count" in said
+    assert [(job.state, job.attempts, job.exit_code) for job in Queue(database).jobs()] == [(JobState.ENDED, 2, 0)]
 
 
 def test_a_worker_that_people_told_to_drain_ends(database: Database, place: str) -> None:

@@ -38,7 +38,7 @@ class JobQueue(Protocol):
         ...
 
     def give_back(self, job: Job) -> bool:
-        """Let a job wait again."""
+        """Let a job wait again; False where it is another's."""
         ...
 
     def unfinished(self, worker: Crew) -> int:
@@ -211,16 +211,18 @@ class Worker:
             ending = await self._performed(job)
         except (asyncio.CancelledError, StoreUnreachableError):  # the database may be back for who goes on with it
             ending = None
+        took_ms = (asyncio.get_running_loop().time() - begun) * 1000
+        told = await self._handed_in(job, ending, took_ms)
+        self._say(f"{job.component}: {'another worker has it; what was done here does not count' if told is None else told}")
+
+    async def _handed_in(self, job: Job, ending: Ending | None, took_ms: float) -> str | None:
+        """End a job, or give it back; return what became of it, None where it is another's: the run may have noticed that first."""
         if job.id in self._lost:
             self._lost.discard(job.id)
-            self._say(f"{job.component}: another worker has it; what was done here does not count")
-        elif ending is None or self._stopped:
-            await asyncio.to_thread(self.queue.give_back, job)
-            self._say(f"{job.component}: stopped; it goes on from where it was")
-        else:
-            took_ms = (asyncio.get_running_loop().time() - begun) * 1000
-            counted = await asyncio.to_thread(self.queue.finish, job, ending, took_ms)
-            self._say(f"{job.component}: {ending.conclusion}" if counted else f"{job.component}: another worker has ended it")
+            return None
+        if ending is None or self._stopped:
+            return "stopped; it goes on from where it was" if await asyncio.to_thread(self.queue.give_back, job) else None
+        return ending.conclusion if await asyncio.to_thread(self.queue.finish, job, ending, took_ms) else None
 
     async def _performed(self, job: Job) -> Ending:
         self._performing.add(job)
