@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     series = Series(database=args.database, workers=args.workers, outages=outages, seed=seed)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and all that was started is ended
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="s2p-chaos-", ignore_cleanup_errors=True))).resolve()
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="c-", ignore_cleanup_errors=True))).resolve()
         server = stack.enter_context(server_in(folder)) if args.database == "postgresql" else None
         model = stack.enter_context(ScriptedModel(load_script("calculator"))) if args.agent_share else None
         place = Place(folder=folder, server=server, outages=outages, model=model, kills=(max(1, args.most * 2 // 3), args.most))

@@ -16,7 +16,7 @@ import psutil
 
 from benchmarks.chaos.attempt import LONGEST_S
 from benchmarks.chaos.project import BATCH, WRITERS, End, end_of, files_of_batch, surroundings
-from benchmarks.chaos.remains import ORPHANS_S, differences, orphans_in
+from benchmarks.chaos.remains import ORPHANS_S, differences, forgotten_in, orphans_in
 from benchmarks.chaos.trials import FIRST, Peace, Place, Trial
 from benchmarks.chaos.watch import Watch
 from spec2prod.adapters.store.database import Database, open_database
@@ -30,10 +30,10 @@ IDLE = "(a worker between two runs)"
 class Fleet:
     """A project in git, a database, and workers, each on a machine (a folder) of its own."""
 
-    def __init__(self, root: Path, url: str, direct: str, workers: int) -> None:
+    def __init__(self, root: Path, url: str, direct: str, workers: int, temporary: Path) -> None:
         """Lay the project out; nobody works yet."""
-        self.root, self.direct = root, direct
-        self._environment = surroundings({"SPEC2PROD_DATABASE_URL": url})
+        self.root, self.direct, self.temporary = root, direct, temporary
+        self._environment = surroundings({"SPEC2PROD_DATABASE_URL": url, "TMPDIR": str(temporary)})
         self.machines = [root / f"machine-{number}" for number in range(workers)]
         self.workers: dict[Path, subprocess.Popen[bytes]] = {}
         self._project = root / "project"
@@ -110,7 +110,7 @@ class Fleet:
 def fleet_in(place: Place, workers: int) -> Iterator[Fleet]:
     """Have a fleet for a while; whatever happens, nobody works on afterwards."""
     root, url, direct = place.new()
-    fleet = Fleet(root, url, direct, workers)
+    fleet = Fleet(root, url, direct, workers, place.temporary)
     try:
         yield fleet
     finally:
@@ -219,6 +219,7 @@ def _compare(fleet: Fleet, job: Job, peace: Peace, trial: Trial) -> None:
 def _look_around(fleet: Fleet, trial: Trial) -> None:
     """Note what was left: processes, locks, workers that live on, checkouts, half files."""
     trial.wrong += [f"an orphan: {each[:200]}" for each in orphans_in(fleet.root)]
+    trial.wrong += forgotten_in(fleet.temporary)
     with fleet.opened() as database:
         trial.wrong += [f"a worker's lock is held: {each.id}" for each in Queue(database).workers() if each.alive]
     left = [path for machine in fleet.machines for pattern in ("**/checkouts/*", "**/*.tmp") for path in machine.glob(pattern)]

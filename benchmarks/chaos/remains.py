@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import closing
 from pathlib import Path
@@ -11,12 +12,15 @@ from spec2prod.adapters.store.database import open_database
 from spec2prod.adapters.store.runs import Runs
 
 ORPHANS_S = 10.0  # what dies with a killed run dies within this time
+_IS_LOCK = re.compile(r"uv-[0-9a-f]+\.lock")
+_SHOWN = 10
 
 
-def left_by(project: Project, url: str) -> list[str]:
-    """Return what a dead run has left: processes, half files, and locks where a URL is given."""
+def left_by(project: Project, temporary: Path, url: str) -> list[str]:
+    """Return what a dead run has left: processes, half and temporary files, and locks where a URL is given."""
     found = [f"an orphan: {each[:200]}" for each in orphans_in(project.root)]
     found += [f"a half file: {each}" for each in project.half_written()]
+    found += forgotten_in(temporary)
     return found + (locks_in(url) if url else [])
 
 
@@ -26,6 +30,14 @@ def orphans_in(folder: Path) -> list[str]:
     while (found := working_in(folder)) and time.monotonic() < deadline:
         time.sleep(0.05)
     return found
+
+
+def forgotten_in(temporary: Path) -> list[str]:
+    """Return the temporary files that nobody has taken away after a time in which they should be gone; uv leaves its locks on purpose."""
+    deadline = time.monotonic() + ORPHANS_S
+    while (left := [each for each in temporary.iterdir() if not _IS_LOCK.fullmatch(each.name)]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return [f"a temporary file: {file.relative_to(temporary)}" for each in left for file in (each, *each.rglob("*"))][:_SHOWN]
 
 
 def locks_in(url: str) -> list[str]:

@@ -75,6 +75,13 @@ class Place:
     model: ScriptedModel | None = None
     kills: tuple[int, int] = (MOST_KILLS * 2 // 3, MOST_KILLS)
 
+    @property
+    def temporary(self) -> Path:
+        """Return where temporary files of what is killed lie; nothing else does. A short name: sockets are among them."""
+        folder = self.folder / "t"
+        folder.mkdir(exist_ok=True)
+        return folder
+
     def new(self) -> tuple[Path, str, str]:
         """Return a new folder, the URL of a new database for what is disturbed, and for who looks on."""
         root = self.folder / uuid.uuid4().hex[:12]
@@ -87,7 +94,7 @@ class Place:
         """Return a new project, and where its database is."""
         root, url, direct = self.new()
         model = self.model.environment() if self.model and writer == "agent" else {}
-        return Project(root / "project", {"SPEC2PROD_DATABASE_URL": url, **model}, writer=writer), direct
+        return Project(root / "project", {"SPEC2PROD_DATABASE_URL": url, "TMPDIR": str(self.temporary), **model}, writer=writer), direct
 
     @property
     def calls(self) -> int:
@@ -160,12 +167,12 @@ def one_trial(number: int, place: Place, dice: random.Random, peace: Peace, writ
             watched = watched_until(project.start(), watch, moment, sight.attempt)
         course.learn(watched.seen)
         sight = _note(trial, watched, watch, sight.attempt)
-        trial.wrong += left_by(project, url if sight.state and dice.random() < _LOOKS else "")
+        trial.wrong += left_by(project, place.temporary, url if sight.state and dice.random() < _LOOKS else "")
         if (code := _ended(watched, sight, project, trial)) is not None:
             break
         if trial.cleared and sight.state:
             _clear(project, url)
-    trial.wrong += left_by(project, url)
+    trial.wrong += left_by(project, place.temporary, url)
     try:
         trial.wrong += differences(peace.ends[""], project.end(code))
         trial.replayed = project.report()["run"]["steps_replayed"]

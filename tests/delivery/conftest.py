@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from spec2prod.adapters.host import ProcessHost
 from spec2prod.adapters.tree import ProjectTree
 from spec2prod.adapters.wheel import WheelBuilder
 from spec2prod.application.ports import Host
+from spec2prod.domain.command import Belongings
 from spec2prod.domain.component import Component
 from spec2prod.domain.release import Deployment
 
@@ -33,6 +35,8 @@ class Shop:
         self.write("src/ns/calc/ops.py", "VALUE = 1\n")
         self.write("tests/test_ops.py", GOOD)
         self.tree = ProjectTree(root, "run")
+        self.temporary = root.parent / "temporary"
+        self.temporary.mkdir(parents=True)
         self.host: Host = ProcessHost()
         self.layout = Layout(root, "staging", patience_s=0.3)
         self.env: Mapping[str, str] = {name: os.environ[name] for name in ("UV_CACHE_DIR", "XDG_CACHE_HOME") if name in os.environ}
@@ -57,7 +61,8 @@ class Shop:
     @property
     def staging(self) -> ProcessTarget:
         program = Uv(program=Path(uv.find_uv_bin()), env=self.env)
-        return ProcessTarget(self.layout, Means(tree=self.tree, host=self.host, clock=SystemClock(), uv=program))
+        ours = partial(Belongings, folder=self.temporary)
+        return ProcessTarget(self.layout, Means(tree=self.tree, host=self.host, clock=SystemClock(), uv=program, ours=ours))
 
     async def release(self, component: Component | None = None) -> Deployment:
         what = component or self.component()
@@ -74,7 +79,7 @@ class Shop:
         return found[0].read_text() if found else ""
 
     def leftovers(self) -> list[Path]:
-        return sorted(self.layout.folder.rglob("*.part"))
+        return sorted([*self.layout.folder.rglob("*.part"), *self.temporary.iterdir()])
 
 
 @pytest.fixture

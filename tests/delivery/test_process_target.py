@@ -48,6 +48,7 @@ def test_between(_: None) -> None:
 
 
 async def test_a_good_release_is_served_and_stands_on_its_own(shop: Shop) -> None:
+    shop.write("tests/test_ops.py", GOOD + f"\n\ndef test_where() -> None:\n    assert __file__.startswith({str(shop.temporary)!r})\n")
     told = await shop.release()
     assert told.verdict is Verdict.PASSED, told.errors
     assert [check.name for check in told.checks] == ["imports", "tests", "imports after the switch"]

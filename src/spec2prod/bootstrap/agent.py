@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from spec2prod.adapters.host.starting import marked
+from spec2prod.adapters.host.watch import belongings
 from spec2prod.application.ports import Breaker, Quota, TestWriter
 from spec2prod.bootstrap.folders import cache_folder
 from spec2prod.bootstrap.place import Place, place_of
@@ -147,7 +147,7 @@ def openhands_writer(place: Place, mode: Mode, shared: Shared = ALONE) -> OpenHa
         interpreter=place.component.interpreter,
         environment=find_openhands(),
         box=find_sandbox(),
-        marks=marked,
+        ours=belongings,
     )
     options = agent_options(place.settings, mode)
     return OpenHandsWriter(options, workplace, breakers=shared.breakers, quota=shared.quota, tell=shared.tell)

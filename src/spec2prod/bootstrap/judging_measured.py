@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from spec2prod.adapters.host.starting import marked
+from spec2prod.adapters.host.watch import belongings
 from spec2prod.adapters.judge import place as judge_place
 from spec2prod.adapters.judge.client import Judge, Mutation
 from spec2prod.adapters.judge.place import Bounds, JudgeError, interpreter_folders, sealed
@@ -71,7 +71,7 @@ async def measured_in(  # noqa: PLR0913 - what a measurement is made of
         environment=way.environment,
         clock_s=way.clock_s,
         readable=work.readable,
-        marks=marked(),
+        ours=belongings(),
     )
     async with Judge(where, _news(listen)) as judge:
         return await judge.measure(suite, files, component.modules, mutation=mutation, witnesses=[work.examples], planted=[work.canaries])
@@ -111,7 +111,7 @@ async def plain_in(work: Workplace, functions: Sequence[str], order: str, run: R
         JudgeError: where that could not be done.
     """
     gate = TestsGate(order=order, nonce=uuid.uuid4().hex, timeout_s=work.timeout_s)
-    folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="spec2prod-plain-")))  # noqa: ASYNC240 - once, of a moment
+    folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="plain-", dir=belongings().folder)))  # noqa: ASYNC240 - once, of a moment
     command = gate.again(work.component, (*work.suite, *functions))
     try:
         completed = replace(await run(_boxed(work, command, folder)), command=command)  # its reader knows no sandbox

@@ -17,6 +17,7 @@ from spec2prod.adapters.environments.layout import Layout
 from spec2prod.adapters.environments.process import Means, ProcessTarget
 from spec2prod.adapters.environments.seen import Seen
 from spec2prod.adapters.host import ProcessHost
+from spec2prod.adapters.host.watch import belongings
 from spec2prod.adapters.tree import ProjectTree
 from spec2prod.adapters.wheel import WheelBuilder
 from spec2prod.application.ports import Clock, Delivery, Host, Tree
@@ -144,7 +145,8 @@ def environment_of(name: str) -> Target:
 
 
 def _target(name: Target, tree: Tree, host: Host, clock: Clock, seen: Seen | None = None) -> ProcessTarget:
-    means = Means(tree=tree, host=host, clock=clock, uv=Uv(program=programs.uv_program(), env=_of_installer(os.environ)), seen=seen)
+    uv = Uv(program=programs.uv_program(), env=_of_installer(os.environ))
+    means = Means(tree=tree, host=host, clock=clock, uv=uv, seen=seen, ours=belongings)
     return ProcessTarget(Layout(tree.root, name), means)
 
 

@@ -58,6 +58,18 @@ class Completed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Belongings:
+    """By what a run's processes and files are known to be its own, should it be gone without a word.
+
+    Every process with `marks` (variables) in its environment is ended, and `folder`, where temporary files are made, is taken away.
+    None stands for the system's own folder, which nobody clears.
+    """
+
+    marks: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mended:
     """What a mending command made of some files, in a copy: `texts` maps each path that it changed to its new text."""
 

@@ -17,6 +17,7 @@ from spec2prod.adapters.judge.client import WORKER, Judge, Mutation
 from spec2prod.adapters.judge.place import Bounds, JudgeError, Place
 from spec2prod.adapters.judge.reading import Progress, Reader
 from spec2prod.adapters.sandbox import Sandbox, find_sandbox
+from spec2prod.domain.command import Belongings
 from spec2prod.domain.judging import JudgedVerdict, judged
 from spec2prod.domain.judging_canaries import canary_file, planted, void_reason
 from spec2prod.domain.mutation import Fate
@@ -131,13 +132,16 @@ async def test_folders_in_memory_are_small_and_gone_with_the_sandbox(project: Pa
 
 
 @pytest.mark.asyncio
-async def test_whoever_clears_up_knows_the_worker_by_its_mark_and_the_judged_code_sees_none(project: Path) -> None:
+async def test_whoever_clears_up_knows_the_worker_and_its_files_and_the_judged_code_sees_no_mark(project: Path, tmp_path: Path) -> None:
+    (ours := tmp_path / "ours").mkdir()
     there = "pathlib.Path('/proc/self/environ').read_bytes()"
-    test = f"import os, pathlib, unit\ndef test_it():\n    assert b'MARK=ours' in {there} and 'MARK' not in os.environ and unit.low(1)\n"
+    known = f"b'MARK=ours' in {there} and b'PWD={ours}/judge-' in {there}"
+    test = f"import os, pathlib, unit\ndef test_it():\n    assert {known} and 'MARK' not in os.environ and unit.low(1)\n"
     (project / "test_mark.py").write_text(test)
-    async with Judge(replace(place(project), marks={"MARK": "ours"})) as judge:
+    async with Judge(replace(place(project), ours=Belongings(marks={"MARK": "ours"}, folder=ours))) as judge:
         measured = await judge.measure([], ["test_mark.py"], ["unit.py"], mutation=Mutation.NONE)
     assert [(case.outcome, case.message) for case in measured.cases] == [("passed", "")]
+    assert list(ours.iterdir()) == []
 
 
 @pytest.mark.asyncio

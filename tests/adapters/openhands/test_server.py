@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from spec2prod.adapters.openhands.server import AgentServer
 from spec2prod.adapters.openhands.servers import Connection
 from spec2prod.adapters.openhands.workplace import Workplace
 from spec2prod.adapters.sandbox import Sandbox
+from spec2prod.domain.command import Belongings
 from spec2prod.errors import AgentUnavailableError
 
 _LIFELINE = Sandbox(available=False, reason="the tests of the sandbox are elsewhere")
@@ -49,22 +52,31 @@ def _plan(tmp_path: Path, program: str, *, start_limit_s: float = 30.0) -> Serve
     return ServerPlan(environment=environment, folder=run, workspaces=tmp_path / "workspaces", box=_LIFELINE, start_limit_s=start_limit_s)
 
 
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="s-", dir="/tmp") as name:
+        yield Path(name).resolve()
+
+
 @pytest.mark.asyncio
 async def test_it_starts_with_an_environment_of_its_own_and_ends_with_everything_it_started(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, short_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SPEC2PROD_TEST_LEAK", "ours")
-    plan = replace(_plan(tmp_path, _GOOD), marks={"SPEC2PROD_COMMANDS": "known by this"})
+    plan = replace(_plan(tmp_path, _GOOD), ours=Belongings(marks={"SPEC2PROD_COMMANDS": "known by this"}, folder=short_folder))
     server = AgentServer(plan)
     await server.start()
     assert server.alive
     log = plan.log.read_text()
     grandchild = int(log.split("child ")[1].split()[0])
-    assert psutil.Process(grandchild).environ()["SPEC2PROD_COMMANDS"] == "known by this"
+    environ = psutil.Process(grandchild).environ()
+    assert environ["SPEC2PROD_COMMANDS"] == "known by this"
+    assert Path(environ["TMUX_TMPDIR"]).parent == short_folder
     assert f"home {plan.state / 'home'}" in log
     assert "strangers []" in log
     await server.stop()
     assert not psutil.pid_exists(grandchild)
+    assert list(short_folder.iterdir()) == []  # noqa: ASYNC240 - asked once
     await server.stop()
 
 

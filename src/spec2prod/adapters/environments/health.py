@@ -20,7 +20,7 @@ from typing import Any
 from spec2prod.adapters.environments import commands
 from spec2prod.adapters.environments.record import Record
 from spec2prod.application.ports import Host
-from spec2prod.domain.command import Command, Completed
+from spec2prod.domain.command import Belongings, Command, Completed
 from spec2prod.domain.release import HealthCheck
 from spec2prod.domain.verdict import Verdict
 
@@ -31,8 +31,10 @@ _SHOWN = 3
 class Looking:
     """Looks at releases through processes."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, ours: Callable[[], Belongings]) -> None:
+        """Take what starts processes, and by what is known what is to be cleared up should the run be gone."""
         self._host = host
+        self._ours = ours
 
     async def at_all_of(self, folder: Path, record: Record) -> tuple[HealthCheck, ...]:
         """Import it, then run its tests; what does not import is not tested."""
@@ -48,7 +50,7 @@ class Looking:
         return HealthCheck(name=name, verdict=verdict, detail=detail, wall_ms=completed.wall_ms)
 
     async def _at_tests(self, folder: Path, record: Record) -> HealthCheck:
-        with _trial(folder) as trial:
+        with _trial(folder, self._ours().folder) as trial:
             inside = _installed(folder, record.inside)
             files = [*(str(trial / "tests" / path) for path in record.tests), *inside]
             if not files:
@@ -123,9 +125,9 @@ def _line(message: str) -> str:
 
 
 @contextmanager
-def _trial(folder: Path) -> Iterator[Path]:
-    """Give a scratch folder with a copy of the release's tests: they may write beside themselves, a release stays as it is."""
-    with tempfile.TemporaryDirectory(prefix="spec2prod-trial-", ignore_cleanup_errors=True) as name:
+def _trial(folder: Path, within: Path | None) -> Iterator[Path]:
+    """Give a temporary folder with a copy of the release's tests: they may write beside themselves, a release stays as it is."""
+    with tempfile.TemporaryDirectory(prefix="trial-", dir=within, ignore_cleanup_errors=True) as name:
         trial = Path(name).resolve()
         shutil.copytree(folder / "release" / "tests", trial / "tests")
         (trial / "tools").mkdir()

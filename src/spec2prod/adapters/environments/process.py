@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from spec2prod.adapters.environments.layout import Layout, remove
 from spec2prod.adapters.environments.record import pack, read_record, stored_wheel
 from spec2prod.adapters.environments.seen import Seen
 from spec2prod.application.ports import Clock, Host, Tree
-from spec2prod.domain.command import Completed
+from spec2prod.domain.command import Belongings, Completed
 from spec2prod.domain.component import Component
 from spec2prod.domain.release import Artifact, Deployment, Entry, HealthCheck, Kind, Standing, listed, standing
 from spec2prod.domain.verdict import Verdict, worst
@@ -38,6 +38,7 @@ class Means:
     clock: Clock
     uv: Uv
     seen: Seen | None = None
+    ours: Callable[[], Belongings] = Belongings
 
 
 class ProcessTarget:
@@ -46,7 +47,7 @@ class ProcessTarget:
     def __init__(self, layout: Layout, means: Means) -> None:
         self._layout = layout
         self._means = means
-        self._look = Looking(means.host)
+        self._look = Looking(means.host, means.ours)
 
     def history(self, component: str) -> tuple[Entry, ...]:
         """Return what happened to a component here, the oldest first."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spec2prod.adapters.host.starting import ALLOWED, MARK
+from spec2prod.adapters.host.starting import ALLOWED
+from spec2prod.adapters.host.watcher import MARK
 
 if TYPE_CHECKING:
     from spec2prod.adapters.host.processes import COULD_NOT_START, KeptOutput, ProcessHost

@@ -10,7 +10,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spec2prod.adapters.host.starting import HAS_PROC, MARK
+from spec2prod.adapters.host.watch import HAS_PROC
+from spec2prod.adapters.host.watcher import MARK
 
 if TYPE_CHECKING:
     import psutil

@@ -49,7 +49,7 @@ class Judge:
     async def __aenter__(self) -> Self:
         """Make the folder that judged code may write in."""
         # short, since sockets live in it, and outside of every project
-        self._scratch = Path(os.path.realpath(tempfile.mkdtemp(prefix="spec2prod-judge-")))  # noqa: ASYNC240 - once, of a moment
+        self._scratch = Path(os.path.realpath(tempfile.mkdtemp(prefix="judge-", dir=self._place.ours.folder)))  # noqa: ASYNC240 - once, of a moment
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -126,7 +126,7 @@ class Judge:
             return await asyncio.create_subprocess_exec(
                 *wrapped,
                 cwd=scratch,
-                env=environment | {"PYTHONDONTWRITEBYTECODE": "1"} | dict(place.marks),
+                env=environment | {"PYTHONDONTWRITEBYTECODE": "1"} | dict(place.ours.marks),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from spec2prod.domain.command import Belongings
 from spec2prod.errors import ExitCode, Spec2prodError
 
 SHARE = 0.8  # of the whole time; what is under way then may still end
@@ -67,7 +68,7 @@ class Place:
 
     `import_root` is what must be importable, relative to `root`. `environment` are variables that the judged code sees beside
     the few that programs need (a hash seed, a time zone, a locale, a home). `readable` are further folders that it needs.
-    By `marks` (variables) whoever clears up after us knows the worker: a sandbox that is just being started does not die with us yet.
+    By `ours` whoever clears up after us knows the worker and its files: a sandbox that is just being started does not die with us yet.
     With `clock_s` Python's `time` and `datetime` tell the judged code a date that is off by so many seconds; 0 replaces them, and
     tells the right one.
     """
@@ -81,7 +82,7 @@ class Place:
     readable: tuple[Path, ...] = ()
     fork: bool = True
     clock_s: float | None = None
-    marks: Mapping[str, str] = field(default_factory=dict)
+    ours: Belongings = field(default_factory=Belongings)
 
 
 def sealed(box: Box, wrapped: tuple[str, ...]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
@@ -23,11 +23,13 @@ from spec2prod.adapters.openhands.environment import Environment
 from spec2prod.adapters.openhands.redaction import redact
 from spec2prod.adapters.openhands.server_environment import certificates, server_environment
 from spec2prod.adapters.openhands.whole import write_whole
+from spec2prod.domain.command import Belongings
 
 HOST = "127.0.0.1"
 GRACE_S = 5.0
 _LAST_LINES = 8
 _SOCKETS = "s2p-"
+_LONGEST_SOCKET = 104  # bytes, with the zero at its end: macOS; Linux has 108
 # One line of the server's log may hold a whole traceback.
 _LONGEST_LINE = 1 << 20
 
@@ -46,7 +48,7 @@ class ServerPlan:
 
     `folder` (absolute, in the run's folder) gets the log, the server's secret and its state; `workspaces` holds the
     copies it works on. `path` are folders that lead its PATH; `readable` is shown inside the sandbox beside the
-    server's own environment. `hidden` never reaches the log. By `marks` (variables) whoever clears up after us knows the server: a
+    server's own environment. `hidden` never reaches the log. By `ours` whoever clears up after us knows the server and its sockets: a
     sandbox that has only just begun to start does not yet die with us.
     """
 
@@ -59,7 +61,7 @@ class ServerPlan:
     hidden: tuple[str, ...] = ()
     max_concurrent: int = 4
     start_limit_s: float = 120.0
-    marks: Mapping[str, str] = field(default_factory=dict)
+    ours: Belongings = field(default_factory=Belongings)
 
     @property
     def log(self) -> Path:
@@ -111,7 +113,7 @@ class Child:
         self._hidden = (*self._hidden, key, self._secret)
         self.process = subprocess.Popen(
             wrapped,
-            env={**env, **plan.marks},
+            env={**env, **plan.ours.marks},
             cwd=plan.state,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -165,11 +167,17 @@ def prepare(plan: ServerPlan) -> Child:
         (plan.state / name).mkdir(parents=True, exist_ok=True)
     plan.workspaces.mkdir(parents=True, exist_ok=True)
     _forget_sockets(plan.folder)
-    # A socket's path may have about 100 characters: the run's folder is too deep for it.
-    short = "/tmp" if os.path.isdir("/tmp") else None  # noqa: S108, PTH112 - a private folder is made in it
-    sockets = Path(tempfile.mkdtemp(prefix=_SOCKETS, dir=short)).resolve()
+    sockets = Path(tempfile.mkdtemp(prefix=_SOCKETS, dir=_short(plan.ours.folder))).resolve()
     write_whole(plan.folder / "sockets", str(sockets))
     return Child(sockets, _stable_secret(plan.folder / "secret"), plan.hidden)
+
+
+def _short(folder: Path | None) -> Path | None:
+    """Return where sockets fit: their paths may have about 100 characters, in which tmux names the user, and the server 32 of its own."""
+    longest = len(f"{folder}/{_SOCKETS}12345678/tmux-{os.getuid()}/openhands-") + 32
+    if folder is not None and longest < _LONGEST_SOCKET:
+        return folder
+    return Path("/tmp") if os.path.isdir("/tmp") else folder  # noqa: S108, PTH112 - a private folder is made in it
 
 
 def _forget_sockets(folder: Path) -> None:

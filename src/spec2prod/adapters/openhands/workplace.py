@@ -13,6 +13,7 @@ from spec2prod.adapters.openhands.failure import Failure
 from spec2prod.adapters.openhands.options import OpenHandsOptions
 from spec2prod.adapters.openhands.target import interpreter_folders
 from spec2prod.application.ports import Breaker, Tree
+from spec2prod.domain.command import Belongings
 from spec2prod.errors import AgentUnavailableError
 
 
@@ -30,7 +31,7 @@ class Workplace:
     interpreter: Path
     environment: Environment | None
     box: Box
-    marks: Callable[[], Mapping[str, str]] = dict
+    ours: Callable[[], Belongings] = Belongings
 
     @property
     def folder(self) -> Path:
@@ -81,5 +82,5 @@ def server_plan(options: OpenHandsOptions, place: Workplace) -> ServerPlan:
         hidden=options.secrets,
         max_concurrent=options.max_concurrent,
         start_limit_s=options.start_limit_s,
-        marks=place.marks(),
+        ours=place.ours(),
     )
