@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from spec2prod.domain.verdict import Measurement, Severity, Unanswered
 from spec2prod.gates.security import SecurityGate
 from spec2prod.workers import static_secrets
+from spec2prod.workers.static_kept import Kept
 from spec2prod.workers.static_secrets import LARGEST_OTHER_BYTES, pieces
 
 if TYPE_CHECKING:
@@ -128,7 +129,9 @@ def test_lines_are_asked_about_comments_only_where_a_file_has_one(tmp_path: Path
     texts = {"plain.py": ("pass" + f"word = '{WORD}'\n") * 3, "marked.py": "pass" + f"word = '{WORD}'  # pragma: allowlist secret\nX = 1\n"}
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
-    options = Namespace(answer=str(tmp_path / "out" / "answer.json"), root=str(tmp_path), folder="", module=[*texts], test=[])
+    options = Namespace(
+        answer=str(tmp_path / "out" / "answer.json"), root=str(tmp_path), folder="", module=[*texts], test=[], kept=Kept("")
+    )
     profile = cProfile.Profile()
     told = profile.runcall(static_secrets.answer, options)
     asked = [each.callcount for each in profile.getstats() if getattr(each.code, "co_name", "") == "is_line_allowlisted"]

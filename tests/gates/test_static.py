@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tests.gates.conftest import Ask, Make
 
 OURS = Path(sys.executable)
+WORD = "hunter" + "2-staple-battery"
 TANGLED = "def tangled(x):\n    " + "\n    ".join(f"if x == {n}:\n        return {n}" for n in range(12)) + "\n    return x\n"
 SPOKEN = '''"""A module."""
 
@@ -58,6 +59,24 @@ def test_one_process_answers_every_question_as_it_answers_each_alone(make: Make,
     assert [gate.read(component, completed) for gate in gates] == [ask(gate, component)[0] for gate in gates]
 
 
+def test_a_changed_file_is_looked_at_and_its_neighbours_are_not(make: Make, ask: Ask, tmp_path: Path) -> None:
+    files = {"src/pkg/one.py": "import pickle\n" + TANGLED, "src/pkg/two.py": "key = '" + WORD + "'\n", "README.md": "# It\n"}
+    component = make(files)
+    kinds = (SecurityGate, ComplexityGate, DocumentationGate)
+    asked = []
+    for text in ("", "", "def three(x):\n    return x or eval(x)\n", "", "def broken("):
+        (component.root / "src/pkg/two.py").write_text(files["src/pkg/two.py"] + text)
+        gates: list[Gate] = [kind(interpreter=OURS, kept=tmp_path / "cache" / "kept.sqlite") for kind in kinds]
+        command = command_of(gates, component)
+        listing = (command.argv[0], "-X", "importtime", *command.argv[1:])
+        completed = asyncio.run(ProcessHost().run(dataclasses.replace(command, argv=listing)))
+        read = set(re.findall(r"^import time: .*\| +(\S+)$", completed.stderr, re.MULTILINE))
+        asked.append([name in read for name in ("bandit.core.manager", "lizard_languages.erlang", "detect_secrets.core.scan")])
+        alone: list[Gate] = [kind(interpreter=OURS) for kind in kinds]
+        assert [gate.read(component, completed) for gate in gates] == [ask(gate, component)[0] for gate in alone]
+    assert asked == [[True] * 3, [False] * 3, [True] * 3, [False] * 3, [True] * 3]
+
+
 def test_what_the_questions_do_not_need_is_not_read(make: Make) -> None:
     component = make({"src/pkg/one.py": "import pickle\n" + TANGLED})
     command = command_of([SecurityGate(interpreter=OURS), ComplexityGate(interpreter=OURS)], component)
@@ -73,7 +92,7 @@ def test_what_the_questions_do_not_need_is_not_read(make: Make) -> None:
 
 def test_a_module_that_was_left_unread_is_the_real_one_for_whoever_touches_it(make: Make) -> None:
     touching = (
-        "from static_worker import leave_unread; leave_unread(['weaknesses', 'complexity']);"
+        "from static_unread import leave_unread; leave_unread('rich.progress', 'pygments.lexers');"
         "import sys; read = 'rich.console' in sys.modules;"
         "from rich import progress; from pygments.lexers import get_lexer_by_name as get;"
         "print(read, progress.track.__module__, get('erlang').name)"

@@ -18,7 +18,7 @@ from spec2prod.adapters.store.defects import PassingDefects
 from spec2prod.application.delivery import STAGES
 from spec2prod.application.ports import Defects, Delivery, Gate, History, Host, Journal, Memory, Ports, TestWriter
 from spec2prod.bootstrap.agent import Nobody
-from spec2prod.bootstrap.folders import cache_folder
+from spec2prod.bootstrap.folders import cache_folder, found_in_files
 from spec2prod.bootstrap.judging_run import RunJudge
 from spec2prod.bootstrap.listening import told_to
 from spec2prod.bootstrap.place import Place
@@ -55,16 +55,17 @@ def ports_of(  # noqa: PLR0913 - what a run brings
     """Return what a run there turns outward to; `secret` is what its tests' answers must repeat, `ahead` what runs already."""
     suite = TestsGate(nonce=secret or uuid.uuid4().hex, performance=place.performance, timeout_s=place.settings.test_timeout_seconds)
     interpreter, ours = place.component.interpreter, Path(sys.executable)
+    kept = found_in_files() if place.settings.cache and not place.settings.force else None
     selection = programs.ruff_selection(place.component.root, place.component.source)
     linter = LintingGate(program=programs.own_or_ours("ruff", interpreter), selection=selection)
     gates: tuple[Gate, ...] = (
         suite,
         linter,
         type_checking_of(place),
-        SecurityGate(interpreter=ours),
+        SecurityGate(interpreter=ours, kept=kept),
         VulnerabilitiesGate(interpreter=ours, site_packages=programs.site_packages(interpreter), env=_proxies()),
         DocumentationGate(interpreter=ours),
-        ComplexityGate(interpreter=ours),
+        ComplexityGate(interpreter=ours, kept=kept),
         *place.own_gates,
     )
     history = history or NoHistory()

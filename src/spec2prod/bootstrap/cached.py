@@ -14,6 +14,7 @@ from spec2prod.application.ports import Gate, Subject
 from spec2prod.application.session import Session
 from spec2prod.bootstrap.assembly import ports_to_look_at
 from spec2prod.bootstrap.durable import place_of_database
+from spec2prod.bootstrap.folders import found_in_files
 from spec2prod.bootstrap.memory import fingerprinting
 from spec2prod.bootstrap.planning import prepare
 from spec2prod.bootstrap.project import project_root
@@ -46,7 +47,9 @@ def prune(*, max_size_mb: float | None, older_than_days: float | None) -> int:
 
 
 def clear() -> int:
-    """Let every answer go; return how many there were."""
+    """Let every answer go, and what this machine knows of single files; return how many answers there were."""
+    for end in ("", "-wal", "-shm"):
+        found_in_files().with_name(found_in_files().name + end).unlink(missing_ok=True)
     with _store() as (store, _):
         return store.clear() if store else 0
 

@@ -14,3 +14,8 @@ def cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("spec2prod", appauthor=False)
+
+
+def found_in_files() -> Path:
+    """Return the database of what was found in each file, by the questions that look at one file at a time."""
+    return cache_folder() / "found-in-files.sqlite"

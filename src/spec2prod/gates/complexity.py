@@ -40,8 +40,7 @@ class ComplexityGate(static.StaticGate):
     def command(self, component: Component, only: Sequence[str] = ()) -> Command:
         """Return the count over the modules, or over those in `only`."""
         files = static.modules(component, only)
-        asks = (COMPLEXITY,)
-        return static.command(component, self.interpreter, tool=COMPLEXITY, asks=asks, files=files, timeout_s=self.timeout_s)
+        return self.asking(component, tool=COMPLEXITY, asks=(COMPLEXITY,), files=files)
 
     def read(self, component: Component, completed: Completed) -> tuple[Answer, ...]:
         """Return the largest figure, and each function with its own."""

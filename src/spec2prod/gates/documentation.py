@@ -41,8 +41,7 @@ class DocumentationGate(static.StaticGate):
         """Return the count over the modules; the folder is where its README may lie."""
         folder = () if component.source in component.modules else (("--folder", component.source),)
         files = (*folder, *static.modules(component, only))
-        asks = (DOCUMENTATION,)
-        return static.command(component, self.interpreter, tool=DOCUMENTATION, asks=asks, files=files, timeout_s=self.timeout_s)
+        return self.asking(component, tool=DOCUMENTATION, asks=(DOCUMENTATION,), files=files)
 
     def read(self, component: Component, completed: Completed) -> tuple[Answer, ...]:
         """Return the share, with the address of each name that says nothing."""

@@ -68,8 +68,7 @@ class SecurityGate(static.StaticGate):
         tests = (("--test", test) for test in told if not only or test in only)
         folder = () if only or component.source in component.modules else (("--folder", component.source),)
         files = (*folder, *static.modules(component, only), *tests)
-        asks = ("secrets", "weaknesses")
-        return static.command(component, self.interpreter, tool="security scan", asks=asks, files=files, timeout_s=self.timeout_s)
+        return self.asking(component, tool="security scan", asks=("secrets", "weaknesses"), files=files)
 
     def read(self, component: Component, completed: Completed) -> tuple[Answer, ...]:
         """Return what both halves found; where one could not be asked, there is no answer, and it is named."""

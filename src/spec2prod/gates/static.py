@@ -15,6 +15,7 @@ from spec2prod.domain.verdict import Unanswered
 from spec2prod.gates.reading import WORKERS, broken, unanswered
 
 HOUSE = "static checks"
+FOUND_IN_FILES = "SPEC2PROD_FOUND_IN_FILES"
 _HEAD = 7  # interpreter, -I, worker, --answer FILE, --root DIR: the same for all; what follows comes in pairs
 
 
@@ -39,13 +40,15 @@ class Place(BaseModel):
 class StaticGate:
     """What the questions of this house have in common: each answers one gate, and looks at no tests unless it says so.
 
-    `interpreter` is ours: what they are asked with comes with spec2prod. `timeout_s` is in seconds.
+    `interpreter` is ours: what they are asked with comes with spec2prod. `timeout_s` is in seconds. In `kept` (a file) is what was found
+    in each file before, so that only those are looked at whose bytes are new; None looks at all of them.
     """
 
     gate: ClassVar[str]
 
     interpreter: Path
     timeout_s: float = 120.0
+    kept: Path | None = None
 
     @property
     def name(self) -> str:
@@ -71,31 +74,31 @@ class StaticGate:
         """Return one command for all of them."""
         return together(commands)
 
-
-def command(  # noqa: PLR0913 - each is one word of the command
-    component: Component,
-    interpreter: Path,
-    *,
-    tool: str,
-    asks: Sequence[str],
-    files: Sequence[tuple[str, str]],
-    timeout_s: float,
-    env: Mapping[str, str] | None = None,
-) -> Command:
-    """Return the command that asks; `files` are pairs of an option and its value."""
-    return Command(
-        tool=tool,
-        argv=(
-            *(str(interpreter), "-I", str(WORKERS / "static_worker.py")),
-            *("--answer", "{scratch}/answer.json", "--root", str(component.root)),
-            *(part for ask in asks for part in ("--ask", ask)),
-            *(part for pair in files for part in pair),
-        ),
-        cwd=component.root,
-        env={"PYTHONUTF8": "1", "PYTHONSAFEPATH": "1", **(env or {})},  # a pip.py in the project must not answer for pip
-        answer="answer.json",
-        timeout_s=timeout_s,
-    )
+    def asking(
+        self,
+        component: Component,
+        *,
+        tool: str,
+        asks: Sequence[str],
+        files: Sequence[tuple[str, str]],
+        env: Mapping[str, str] | None = None,
+    ) -> Command:
+        """Return the command that asks; `files` are pairs of an option and its value, `env` is added to its variables."""
+        kept = {FOUND_IN_FILES: str(self.kept)} if self.kept else {}
+        return Command(
+            tool=tool,
+            argv=(
+                *(str(self.interpreter), "-I", str(WORKERS / "static_worker.py")),
+                *("--answer", "{scratch}/answer.json", "--root", str(component.root)),
+                *(part for ask in asks for part in ("--ask", ask)),
+                *(part for pair in files for part in pair),
+            ),
+            cwd=component.root,
+            # a pip.py in the project must not answer for pip
+            env={"PYTHONUTF8": "1", "PYTHONSAFEPATH": "1", **kept, **(env or {})},
+            answer="answer.json",
+            timeout_s=self.timeout_s,
+        )
 
 
 def together(commands: Sequence[Command]) -> Command:

@@ -73,8 +73,7 @@ class VulnerabilitiesGate(static.StaticGate):
         """Return the audit of the component's environment; `only` cannot narrow it."""
         del only
         files = [*(("--site-packages", folder) for folder in self.site_packages), ("--patience", f"{self.patience_s:g}")]
-        asks = (VULNERABILITIES,)
-        return static.command(component, self.interpreter, tool="pip-audit", asks=asks, files=files, timeout_s=self.timeout_s, env=self.env)
+        return self.asking(component, tool="pip-audit", asks=(VULNERABILITIES,), files=files, env=self.env)
 
     def read(self, component: Component, completed: Completed) -> tuple[Answer, ...]:
         """Return the known vulnerabilities of the packages that could be audited."""

@@ -27,23 +27,37 @@ MARK = re.compile(rb"(?:allow|white)list", re.IGNORECASE)  # without it no line 
 
 def answer(options: argparse.Namespace) -> dict[str, Any]:
     """Scan modules, tests and the folder's other text files."""
-    import detect_secrets.core.log  # noqa: PLC0415 - a question of its own
+    named = [*options.module, *options.test]
+    root = Path(options.root)
+    texts = dict.fromkeys([*named, *(path for path in others(options) if path not in set(named) and is_text(root / path))])
+    large = [path for path in texts if path not in set(named) and (root / path).stat().st_size > LARGEST_OTHER_BYTES]
+    parts = options.kept.parts("secrets", root, (path for path in texts if path not in large), lambda paths: looked_through(options, paths))
+    return {
+        "trouble": not_scanned(large),
+        "files": len(parts),
+        "set_aside": sum(part["set_aside"] for part in parts.values()),
+        "found": [{"path": path, **each} for path, part in parts.items() for each in part["found"]],
+    }
+
+
+def looked_through(options: argparse.Namespace, paths: list[str]) -> dict[str, Any]:
+    """Return of each file its secrets, and how many lines with one are set aside by a comment."""
+    import detect_secrets.core.log  # noqa: PLC0415 - only where something is to be looked through
     from detect_secrets.settings import default_settings, get_filters  # noqa: PLC0415 - as above
 
     detect_secrets.core.log.log.setLevel(logging.CRITICAL + 1)
-    named = [*options.module, *options.test]
-    texts = [*named, *(path for path in others(options) if path not in set(named) and is_text(Path(options.root, path)))]
-    large = [path for path in texts if path not in set(named) and Path(options.root, path).stat().st_size > LARGEST_OTHER_BYTES]
-    read = [path for path in texts if path not in large]
     with default_settings() as settings:
-        marked = {path: secrets_in(options, path) for path in read if has(MARK, Path(options.root, path))}
+        marked = {path: secrets_in(options, path) for path in paths if has(MARK, Path(options.root, path))}
         settings.disable_filters(ALLOWLIST)  # elsewhere it sets nothing aside, and asks a dozen patterns about each line
         get_filters.cache_clear()
-        everything = {path: secrets_in(options, path) for path in read}
-    found = everything | marked
-    aside = sum(len(everything[path].keys() - lines.keys()) for path, lines in marked.items())
-    told = [{"path": path, "line": line, "kind": kinds} for path, lines in found.items() for line, kinds in sorted(lines.items())]
-    return {"trouble": not_scanned(large), "files": len(found), "set_aside": aside, "found": told}
+        everything = {path: secrets_in(options, path) for path in paths}
+    return {path: part(lines, marked.get(path, lines)) for path, lines in everything.items()}
+
+
+def part(everything: dict[int, str], counted: dict[int, str]) -> dict[str, Any]:
+    """Return what is told of one file: its lines with secrets, and how many more are set aside."""
+    found = [{"line": line, "kind": kinds} for line, kinds in sorted(counted.items())]
+    return {"set_aside": len(everything.keys() - counted.keys()), "found": found}
 
 
 def not_scanned(large: list[str]) -> str:

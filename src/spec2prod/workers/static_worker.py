@@ -3,9 +3,9 @@
     python -I static_worker.py --answer FILE --root DIR --ask NAME… [--folder DIR] [--module FILE]… [--test FILE]…
         [--site-packages DIR]… [--patience SECONDS]
 
-Each question is one file beside this one, and says for itself why it could not be answered; `UNREAD` names modules that its
-libraries import and it does not need. What asks a service far away begins first, beside the others, and is waited for no longer
-than `--patience` after them. No answer contains a secret.
+Each question is one file beside this one, and says for itself why it could not be answered. What asks a service far away begins
+first, beside the others, and is waited for no longer than `--patience` after them. No answer contains a secret. Where
+`SPEC2PROD_FOUND_IN_FILES` names a file, what is found in the component's files is kept there (static_kept.py).
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ import argparse
 import atexit
 import gc
 import importlib
-import importlib.util
 import json
 import logging
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 FORMAT = 1
 QUESTIONS = ("secrets", "weaknesses", "documentation", "complexity", "vulnerabilities")
 FAR_AWAY = frozenset({"vulnerabilities"})
+KEPT = "SPEC2PROD_FOUND_IN_FILES"
 
 
 def main(arguments: list[str]) -> int:
@@ -37,8 +37,7 @@ def main(arguments: list[str]) -> int:
     sys.path.insert(0, str(Path(__file__).resolve().parent))
     logging.getLogger().addHandler(logging.NullHandler())  # so that no library chooses standard error
     options = parse(arguments)
-    if FAR_AWAY.isdisjoint(options.ask):  # the other thread would read them at the same moment
-        leave_unread(options.ask)
+    options.kept = importlib.import_module("static_kept").Kept(os.environ.get(KEPT, ""))
     started = {name: begun(name, options) for name in options.ask if name in FAR_AWAY}
     answer = {name: asked(name, options) for name in options.ask if name not in FAR_AWAY}
     answer |= {name: end() for name, end in started.items()}
@@ -61,22 +60,6 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--site-packages", action="append", default=[])
     parser.add_argument("--patience", type=float, default=30.0)
     return parser.parse_args(arguments)
-
-
-def leave_unread(names: list[str]) -> None:
-    """Let the modules that these questions do not need be read when they are first used: `importlib`'s own lazy loader.
-
-    Whoever touches such a module has the real one. What cannot be found is left to whoever imports it.
-    """
-    for dotted in (each for name in names for each in getattr(importlib.import_module(f"static_{name}"), "UNREAD", ())):
-        with suppress(ImportError):
-            spec = None if dotted in sys.modules else importlib.util.find_spec(dotted)
-            if spec is not None and spec.loader is not None:
-                spec.loader = importlib.util.LazyLoader(spec.loader)
-                module = sys.modules[dotted] = importlib.util.module_from_spec(spec)
-                spec.loader.exec_module(module)
-                above, _, own = dotted.rpartition(".")
-                setattr(sys.modules[above], own, module)  # as any import does: `from above import own` looks there, and touches nothing
 
 
 def asked(name: str, options: argparse.Namespace) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from spec2prod.domain.question import ABSENT, FILE, IMPORTABLES, Question, diges
 _PACKAGE = Path(__file__).parents[2]
 _CODE = ("gates", "workers", "domain")  # what asks and reads; a change of spec2prod's own code asks everything again
 _NOWHERE = ".spec2prod"
-_UNTOLD = frozenset({"NODE_COMPILE_CACHE"})  # where Node keeps what it has compiled: no answer comes from there
+_UNTOLD = frozenset({"NODE_COMPILE_CACHE", "SPEC2PROD_FOUND_IN_FILES"})  # where tools keep what they know: it changes no answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
