@@ -46,7 +46,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: a
     pruning.add_argument("--max-size", type=float, metavar="MB", help="keep the most recently used answers, up to this size")
     pruning.add_argument("--older-than", type=float, metavar="DAYS", help="let go what was not used for so many days")
     pruning.set_defaults(command=prune)
-    clearing = inner.add_parser("clear", parents=[common], help="let every answer go", description="Let every answer go, also what this machine knows of single files.")
+    told = "Let every answer go, also what this machine knows of single files."
+    clearing = inner.add_parser("clear", parents=[common], help="let every answer go", description=told)
     clearing.set_defaults(command=clear)
 
 
