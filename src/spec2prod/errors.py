@@ -114,6 +114,12 @@ class StoreUnreachableError(StoreError):
     slug = "store-unreachable"
 
 
+class StoreRightsError(StoreError):
+    """The login that the database's URL names has no right to do that; the next step tells which role has."""
+
+    slug = "store-rights"
+
+
 class StoreLayoutError(StoreError):
     """The database was made by another version of spec2prod, in a layout that this one does not know."""
 

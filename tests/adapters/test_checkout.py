@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from spec2prod.adapters.checkout import Checkouts, Source, describe, source_of
-from spec2prod.errors import UsageError
+from spec2prod.adapters.checkout import Checkouts, Source, describe, refuse_without_git, source_of
+from spec2prod.errors import ToolMissingError, UsageError
 
 IDENTITY = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.org", "-c", "init.defaultBranch=main")
 
@@ -39,6 +39,14 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture
 def checkouts(tmp_path: Path) -> Checkouts:
     return Checkouts(tmp_path / "fleet")
+
+
+def test_a_machine_without_git_is_refused_before_it_takes_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asyncio.run(refuse_without_git())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolMissingError, match="git is not installed") as refused:
+        asyncio.run(refuse_without_git())
+    assert (refused.value.exit_code, refused.value.next_step) == (4, "install git: a worker checks out a commit")
 
 
 def test_a_checkout_has_what_was_committed_and_leaves_the_project_alone(project: Path, checkouts: Checkouts) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from spec2prod.adapters.programs import basedpyright, checker_table, compiled, our_version, ruff_selection
+from spec2prod.adapters.programs import basedpyright, checker_table, compiled, our_version, pyproject, ruff_selection
+from spec2prod.errors import SettingsError
 
 
 def write(root: Path, files: dict[str, str]) -> Path:
@@ -72,3 +73,12 @@ def test_what_many_versions_of_node_have_left_is_taken_away(tmp_path: Path) -> N
     assert len([*compiled(tmp_path / "node").iterdir()]) == 32
     (tmp_path / "node" / "v32").mkdir()
     assert not compiled(tmp_path / "node").exists()
+
+
+@pytest.mark.parametrize("text", [b"x = \n", b"\xff\xfe"], ids=["no TOML", "no UTF-8"])
+def test_a_pyproject_that_cannot_be_read_is_told_with_its_address_and_next_step(tmp_path: Path, text: bytes) -> None:
+    assert pyproject(tmp_path) == {}
+    (tmp_path / "pyproject.toml").write_bytes(text)
+    with pytest.raises(SettingsError, match=r"^pyproject\.toml: cannot be read: ") as refusal:
+        pyproject(tmp_path)
+    assert refusal.value.next_step == "Mend the file: it must be TOML in UTF-8."

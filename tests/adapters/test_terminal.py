@@ -16,7 +16,7 @@ from spec2prod.domain.plan import Stage
 from spec2prod.domain.run import Refusal, Run, StageResult
 from spec2prod.domain.verdict import Verdict
 from tests.reports.golden import assert_golden
-from tests.reports.runs import FAILED, GENERATION_ERRORED, PASSED, REFUSED, RUNS
+from tests.reports.runs import ATTESTED, FAILED, GENERATION_ERRORED, INTERRUPTED, PASSED, REFUSED, RUNS
 
 GOLDEN = Path(__file__).parents[1] / "reports" / "golden"
 EVENTS = (
@@ -53,6 +53,19 @@ def test_the_whole_summary_is_as_expected(name: str) -> None:
     assert_golden(GOLDEN / f"{name}.txt", told(RUNS[name], report="workflow_report_calculator_operations.json"))
 
 
+@pytest.mark.parametrize(
+    ("run", "last"),
+    [
+        (INTERRUPTED, "the run was interrupted. Go on with it: spec2prod resume 20260101"),
+        (replace(INTERRUPTED, cancelled=True), "the run was cancelled (spec2prod cancel). Go on with it: spec2prod resume 20260101"),
+        (replace(INTERRUPTED, can_go_on=False), "the run was interrupted."),
+        (replace(PASSED, can_go_on=True), "Promoted to development."),
+    ],
+)
+def test_the_last_line_says_how_to_go_on_where_that_can_be_done(run: Run, last: str) -> None:
+    assert told(run, 200).splitlines()[-1].removeprefix("Not promoted to development: ") == last
+
+
 @pytest.mark.parametrize("width", [1, 20, 40, 72, 200])
 @pytest.mark.parametrize("run", RUNS.values(), ids=RUNS.keys())
 def test_every_gate_and_the_verdict_are_told_at_every_width(run: Run, width: int) -> None:
@@ -69,6 +82,21 @@ def test_a_refused_run_is_told_with_its_address_and_the_next_step() -> None:
         "Report: r.json",
         "Not promoted to staging: specs/empty.md:1: the specification promises nothing",
     ]
+
+
+def test_an_attestation_is_told_apart_from_the_gate_of_its_name() -> None:
+    text = told(ATTESTED, 200)
+    assert re.search(r"^refactoring +documentation \(optional\) +! warned", text, re.MULTILINE)
+    assert re.search(r"^production_deployment +documentation attestation +… pending", text, re.MULTILINE)
+    assert "  documentation: write docstrings" in text
+    assert "  documentation attestation: spec2prod attest documentation" in text
+    assert text.splitlines()[-1] == "Not promoted to development: documentation attestation pending (nobody attested it)."
+
+
+def test_what_could_not_be_asked_has_its_next_step_among_the_next_ones() -> None:
+    _, _, steps = told(GENERATION_ERRORED).partition("Next:\n")
+    assert "openhands_test_generation: set LLM_API_KEY" in steps
+    assert "Next: " not in told(GENERATION_ERRORED)
 
 
 def test_the_page_is_told_where_there_is_one() -> None:

@@ -52,6 +52,13 @@ def test_it_is_a_tree_as_the_application_knows_it(tree: ProjectTree, project: Pa
     assert port.root == project
 
 
+def test_a_folder_that_goes_away_while_the_project_is_listed_counts_as_empty(tree: ProjectTree, project: Path) -> None:
+    found = iter(tree._walk(project))
+    assert next(found).name == "README.md"
+    shutil.rmtree(project / "src" / "app")
+    assert [path.name for path in found] == ["test_a.py"]
+
+
 def test_caches_environments_and_build_folders_are_not_listed(tree: ProjectTree, project: Path) -> None:
     for path in (
         ".git/x",

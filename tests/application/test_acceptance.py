@@ -91,7 +91,7 @@ async def test_where_the_judge_cannot_work_no_weaker_one_stands_in() -> None:
     run = await accepted_by(FakeJudge(broken=Spec2prodError("it ended early", next_step="run spec2prod doctor")), tree=tree)
     result = result_of(run, Stage.ACCEPTANCE)
     assert result.verdict is Verdict.ERRORED
-    assert result.errors == (f"{NEW}: the judge could not work: it ended early Next: run spec2prod doctor",)
+    assert (result.errors, result.next_steps) == ((f"{NEW}: the judge could not work: it ended early",), ("run spec2prod doctor",))
     assert verdicts(run) == {"": CandidateVerdict.ERRORED}
     assert set(tree.files) == {MODULE}
 

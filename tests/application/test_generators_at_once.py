@@ -94,6 +94,7 @@ async def test_one_that_cannot_be_asked_is_told_and_the_others_bring_what_they_h
     unavailable = FakeWriter(error=AgentUnavailableError("no model is set", next_step="set LLM_MODEL"))
     run, _ = await _climb({"openhands": unavailable, "pynguin": Meeting("pynguin", [], 1, met)}, mode)
     generation = result_of(run, Stage.GENERATION)
-    assert (generation.verdict, generation.errors) == (Verdict.ERRORED, ("no model is set Next: set LLM_MODEL",))
+    assert (generation.verdict, generation.errors) == (Verdict.ERRORED, ("no model is set",))
+    assert generation.next_steps == ("set LLM_MODEL",)
     assert [run.generator_of(each) for each in run.adopted] == ["pynguin"]
     assert unavailable.calls.count("submit") == 1

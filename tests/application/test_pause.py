@@ -80,7 +80,7 @@ async def test_the_report_tells_the_command_that_goes_on_and_which_models_were_t
     with closing(open_database(tmp_path / "j.sqlite")) as database:
         run = await _climb(DurableJournal(database, Runs(database).begin(a_run()), pytest.fail), FakeWriter(_paused))
     told = next(stage for stage in run.stages if stage.stage is Stage.GENERATION)
-    assert told.errors == (f"{MODULE}: stopped at the money limit of $1 Next: {_GO_ON}",)
+    assert (told.errors, told.next_steps) == ((f"{MODULE}: stopped at the money limit of $1",), (_GO_ON,))
     assert told.outputs["paused"] == [{"task": "task-1", "module": MODULE, "go_on": _GO_ON}]
     assert told.outputs["answered_by"] == ["openai/second"]
     assert told.outputs["given_up"] == [f"{MODULE}: openai/first: the model at e refused the key (401)"]

@@ -398,6 +398,26 @@ async def test_an_interrupted_run_is_told_and_leaves_no_agent_behind() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_gate_that_an_interruption_cut_off_says_so() -> None:
+    class Hanging(FakeHost):
+        async def run(self, command: Command) -> Completed:
+            asked.set()
+            await asyncio.Event().wait()
+            return await super().run(command)
+
+    tree, asked = FakeTree({MODULE: SOURCE}), asyncio.Event()
+    ports = replace(ports_on(tree, suite=suite_gate(), linter=linter()), host=Hanging(tree))
+    task = asyncio.create_task(run_plan(a_plan(generate=True), ports))
+    await asked.wait()
+    task.cancel()
+    run = await task
+    gates = (*result_of(run, Stage.TESTING).gates, *result_of(run, Stage.REFACTORING).gates)
+    assert {(gate.verdict, gate.reason) for gate in gates if gate.required} == {(Verdict.ERRORED, "no answer: the run was interrupted")}
+    assert run.not_run[Stage.ACCEPTANCE] == "the run was interrupted"
+    assert run.exit_code is ExitCode.INTERRUPTED
+
+
+@pytest.mark.asyncio
 async def test_listeners_are_told_every_stage_and_gate() -> None:
     tree = FakeTree({MODULE: SOURCE, "tests/test_new.py": PROPOSED})
     ports = ports_on(tree, suite=suite_gate(), linter=linter())

@@ -11,15 +11,19 @@ from pathlib import Path
 import pytest
 
 from spec2prod.adapters.clock import SystemClock
+from spec2prod.adapters.store.claims import Claims
 from spec2prod.adapters.store.database import Database, open_database
+from spec2prod.adapters.store.queue import Queue
 from spec2prod.adapters.store.runs import Runs, State, StoredRun
 from spec2prod.application.ports import Event
 from spec2prod.bootstrap.durable import place_of_database
 from spec2prod.bootstrap.listening import listening
 from spec2prod.bootstrap.running import _stoppable
-from spec2prod.bootstrap.runs import known
+from spec2prod.bootstrap.runs import known, to_retry
 from spec2prod.cli.runs import _took
-from spec2prod.errors import ExitCode
+from spec2prod.domain.fleet import Crew, Ending, Job
+from spec2prod.domain.plan import Stage
+from spec2prod.errors import ExitCode, RunNotFoundError
 
 
 def _stored(run_id: str) -> StoredRun:
@@ -69,6 +73,7 @@ def test_of_a_run_that_was_killed_only_what_it_surely_took_is_told(project: Path
     _done(database, killed_and_cancelled, 1003.0)
     runs.end(runs.begin(_stored("ended")), State.FINISHED, ExitCode.PROMOTED, "Promoted to development.")
     database.rows("UPDATE runs SET changed_at = ? WHERE id = ?", 1007.5, "ended")
+    runs.end(runs.begin(_stored("told")), State.FINISHED, ExitCode.PROMOTED, "Promoted to development.", 12_340.0)
     database.close()
     shown = {each.id: (each.state, _took(each)) for each in known(9)}
     assert shown == {
@@ -78,7 +83,65 @@ def test_of_a_run_that_was_killed_only_what_it_surely_took_is_told(project: Path
         "after_it": ("died", "not known"),
         "cancelled": ("cancelled", "over 3.0 s"),
         "ended": ("finished", "7.5 s"),
+        "told": ("finished", "12.3 s"),
     }
+
+
+ASKED = {
+    "spec": "specs/calc.md",
+    "component": "calc",
+    "target": "staging",
+    "async_mode": True,
+    "component_path": None,
+    "overrides": {"coverage_goal": 90},
+    "overrides_from": "queue",
+    "output": None,
+    "cwd": "/where/the/worker/was/started",
+    "root_named": True,
+}
+
+
+def _of_a_worker(project: Path, checkout: Path, job: Job) -> str:
+    """Keep a worker's run of a job that was stopped; return its ID."""
+    database = open_database(place_of_database(project, None))
+    Queue(database).submit([job], {})
+    run = Runs(database).begin(replace(_stored(job.run_id), root=str(checkout), request=ASKED, target="staging"))
+    Runs(database).end(run, State.INTERRUPTED, ExitCode.INTERRUPTED, "")
+    database.close()
+    return run.id
+
+
+def test_a_workers_run_goes_on_in_its_checkout_and_the_report_comes_where_the_caller_stands(project: Path) -> None:
+    checkout = project / "cache" / "checkouts" / "j1"
+    checkout.mkdir(parents=True)
+    run_id = _of_a_worker(project, checkout, Job(id="j1", batch="b", component="calc", target="staging", request="{}", source="{}"))
+    request = to_retry(run_id[:8], Stage.TESTING)
+    assert Path.cwd() == request.root == checkout
+    assert (request.spec, request.resume, request.again_from) == (checkout / "specs" / "calc.md", run_id, Stage.TESTING)
+    assert request.output == project / "workflow_report_calc.json"
+    assert request.overrides == {"coverage_goal": 90, "database_url": f"sqlite:///{place_of_database(project, None)}"}
+
+
+@pytest.mark.parametrize(
+    ("over", "step"),
+    [
+        (False, "nothing is to be done: its job j1 is waiting, and a worker goes on with it (spec2prod queue)"),
+        (True, "submit it again: spec2prod run calc --target staging"),
+    ],
+    ids=["its job waits", "its job is over"],
+)
+def test_a_workers_run_whose_checkout_is_gone_is_refused_with_what_goes_on_instead(project: Path, step: str, *, over: bool) -> None:
+    job = Job(id="j1", batch="b", component="calc", target="staging", request="{}", source="{}")
+    run_id = _of_a_worker(project, project / "gone", job)
+    if over:
+        database = open_database(place_of_database(project, None))
+        (claimed,) = Claims(database).claim(Crew(id="w", host="here", slots=1), 1)
+        assert Claims(database).finish(claimed, Ending(exit_code=130, conclusion=""), 1.0)
+        database.close()
+    with pytest.raises(RunNotFoundError, match=f"run {run_id[:8]} was done by a worker on here, in .*gone, which is not here") as refused:
+        to_retry(run_id, Stage.TESTING)
+    assert refused.value.next_step == step
+    assert Path.cwd() == project
 
 
 class _Heard:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,14 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from spec2prod.adapters.store.runs import Runs
-from spec2prod.bootstrap.durable import Keeper, identity_of, request_as_json, request_from
+from spec2prod.adapters.store.runs import Runs, State
+from spec2prod.bootstrap.begun import Begun, begun, identity_of, request_as_json, request_from
+from spec2prod.bootstrap.durable import Keeper
 from spec2prod.bootstrap.planning import prepare
 from spec2prod.bootstrap.request import Request
-from spec2prod.domain.plan import Mode, Plan
+from spec2prod.domain.plan import Mode, Plan, Stage
 from spec2prod.errors import ComponentBusyError, RunChangedError, TakenOverError
 from tests.application.test_pipeline import a_plan
 from tests.fakes import FakeClock
+from tests.reports.runs import PASSED
 
 REQUEST = Request(spec=Path("spec.md"), component="calc", target="development", async_mode=True, overrides={"a": 1, "b": None})
 INPUTS = {"src/calc.py": "d1"}
@@ -128,6 +131,70 @@ async def test_a_request_comes_back_as_it_went(tmp_path: Path) -> None:
         back = request_from(keeper.run)
     assert back == replace(REQUEST, overrides={"a": 1}, resume="r1")
     assert request_as_json(back)["overrides"] == {"a": 1}
+
+
+@pytest.mark.asyncio
+async def test_a_workers_request_comes_back_for_wherever_its_checkout_lies_and_without_the_database_it_was_kept_in(tmp_path: Path) -> None:
+    checkout, elsewhere = tmp_path / "checkout", tmp_path / "elsewhere"
+    checkout.mkdir()
+    asked = {"a": 1, "database_url": "postgresql://worker:word@db.example.org/x"}
+    request = replace(REQUEST, spec=checkout / "specs" / "calc.md", component_path=checkout / "calc.py", overrides=asked, root=checkout)
+    async with keeper_of(tmp_path) as keeper:
+        keeper.begin(request, a_plan(), INPUTS)
+        assert keeper.run is not None
+        taken_up = replace(keeper.run, root=str(elsewhere))
+    assert "word" not in json.dumps(taken_up.request)
+    back = request_from(taken_up)
+    assert (back.spec, back.component_path, back.root) == (elsewhere / "specs" / "calc.md", elsewhere / "calc.py", elsewhere)
+    assert (back.overrides, back.resume) == ({"a": 1}, taken_up.id)
+    assert begun(taken_up) == Begun(folder=elsewhere, root=elsewhere, is_checkout=True), "wherever the worker was started"
+
+
+@pytest.mark.asyncio
+async def test_a_run_forgets_its_steps_from_a_stage_on_only_when_it_is_taken_up(tmp_path: Path) -> None:
+    async def answer() -> int:
+        return 1
+
+    async with keeper_of(tmp_path) as keeper:
+        keeper.begin(REQUEST, a_plan(run_id="r1"), INPUTS)
+        for name in ("testing:tests", "refactoring:linting", "refactoring:security"):
+            await keeper.journal.step(name, answer)
+    retried = replace(REQUEST, resume="r1", again_from=Stage.REFACTORING)
+    async with keeper_of(tmp_path) as keeper:
+        assert keeper.database is not None
+        with pytest.raises(RunChangedError):
+            keeper.earlier(retried, a_plan(), {"src/calc.py": "d2"})
+        earlier = keeper.earlier(retried, a_plan(), INPUTS)
+        assert earlier is not None
+        assert Runs(keeper.database).steps(earlier) == 3
+        keeper.go_on(earlier, retried.again_from)
+        assert Runs(keeper.database).steps(earlier) == 1
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("interrupted", "asked", "state", "told"),
+    [
+        (True, True, State.CANCELLED, "Not promoted to development: the run was cancelled (spec2prod cancel)."),
+        (True, False, State.INTERRUPTED, "Not promoted to development: the run was interrupted."),
+        (False, True, State.FINISHED, "Promoted to development."),
+    ],
+)
+async def test_a_run_says_who_ended_it_and_takes_as_long_as_its_report_says(
+    tmp_path: Path, *, interrupted: bool, asked: bool, state: State, told: str
+) -> None:
+    async with keeper_of(tmp_path) as keeper:
+        keeper.begin(REQUEST, a_plan(run_id="r1"), INPUTS)
+        assert keeper.database is not None
+        assert keeper.run is not None
+        runs = Runs(keeper.database)
+        if asked:
+            runs.ask_to_end(keeper.run)
+        ended = keeper.as_kept(replace(PASSED, interrupted=interrupted, total_ms=4321.0))
+        assert (ended.conclusion, bool(ended.way_on)) == (told, interrupted)
+        keeper.end(ended)
+        stored = runs.find("r1")
+        assert (stored.state, stored.conclusion, runs.total_ms(stored)) == (state, told, 4321.0)
 
 
 def test_tests_that_a_run_has_adopted_are_no_other_question_though_they_name_requirements(tmp_path: Path) -> None:

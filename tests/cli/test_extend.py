@@ -10,8 +10,12 @@ import pytest
 from spec2prod.adapters.openhands.client import Progress
 from spec2prod.adapters.openhands.ledger import TaskRecord, write_record
 from spec2prod.adapters.openhands.options import Limits
+from spec2prod.bootstrap.extending import Extended, telling
+from spec2prod.bootstrap.listening import listening
 from spec2prod.cli import main
+from spec2prod.cli.extend import tell
 from spec2prod.domain.candidate import TaskOutcome, TaskStatus, TestRequest
+from tests.fakes import FakeClock, Told
 
 _TASK = "732ec305-85b7-52be-8250-733940fdce4c"
 _OTHER = "732ec399-85b7-52be-8250-733940fdce4c"
@@ -78,3 +82,36 @@ def test_a_grant_is_an_amount_above_zero(amount: str, capsys: pytest.CaptureFixt
         main(["extend", "732", "--usd", amount])
     assert ended.value.code == 2
     assert "above 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("priced", "used"),
+    [
+        (False, "(4 calls of openai/some-model, no price is known for openai/some-model)"),
+        (True, "(4 calls of openai/some-model, $0.0300 in all)"),
+    ],
+)
+def test_a_price_that_nobody_knows_is_told_as_such_and_never_as_a_sum(
+    priced: bool,  # noqa: FBT001
+    used: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    done = replace(_PAUSED, status=TaskStatus.DELIVERED, resumable=False, text="x", llm_calls=4, model="openai/some-model")
+    done = replace(done, cost_usd=0.03 if priced else 0.0, is_priced=priced)
+    assert tell(Extended(run_id="r1", outcome=done)) == 0
+    assert f"src/a.py: delivered tests/test_a.py {used}\n" in capsys.readouterr().out
+    assert tell(Extended(run_id="r1", outcome=replace(done, text=None, resumable=True, status=TaskStatus.LIMIT))) == 3
+    assert used in capsys.readouterr().err
+
+
+def test_what_goes_on_is_told_with_the_time_since_the_command_began() -> None:
+    heard, clock = Told(), FakeClock()
+    with listening(heard):
+        tell_later = telling(clock)
+        tell_later("starting the agent server")
+        clock.ms = 16_900.0
+        tell_later("the agent server is ready")
+    assert [(each.text, each.at_ms) for each in heard.events] == [
+        ("starting the agent server", 0.0),
+        ("the agent server is ready", 16_900.0),
+    ]

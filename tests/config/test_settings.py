@@ -78,7 +78,7 @@ def test_all_that_is_wrong_is_told_at_once_with_addresses_and_near_names(tmp_pat
     assert lines[0] == "9 settings are wrong"
     assert sorted(lines[1:]) == [
         "  auto_fix_linting (caller): input should be a valid boolean",
-        "  openhands.base_url (environment: LLM_BASE_URL): string should match pattern '^https?://\\S+$'",
+        "  openhands.base_url (environment: LLM_BASE_URL): must be http://… or https://…, without spaces",
         "  poll_interval (caller): no such setting; did you mean poll_interval_seconds?",
         "  pyproject.toml: tool.spec2prod.components.a.path: field required",
         "  pyproject.toml: tool.spec2prod.rules.dev: no such setting; did you mean development?",
@@ -127,3 +127,60 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, content: bytes) -> N
         read_settings(tmp_path)
     assert caught.value.where.startswith("pyproject.toml")
     assert caught.value.next_step
+
+
+def test_one_round_tells_every_mistake_of_whatever_kind(tmp_path: Path) -> None:
+    project(
+        tmp_path,
+        """\
+[tool.spec2prod]
+cpu_slot = 4
+fail_fast = "yes"
+[tool.spec2prod.openhands]
+rouns = 3
+[tool.spec2prod.rules.staging.test_coverag]
+percent = 70
+[tool.spec2prod.rules.production.lintng]
+issues = "none"
+[tool.spec2prod.rules.production.linting]
+isues = 1
+[tool.spec2prod.gates.licences]
+command = ["check-licences"]
+format = "exit-code"
+[tool.spec2prod.gates.size]
+command = []
+format = "json"
+[tool.spec2prod.rules.staging.size]
+[[tool.spec2prod.waivers]]
+gate = "lintin"
+reason = "old"
+approver = "Ann"
+""",
+    )
+    with pytest.raises(SettingsError) as refused:
+        read_settings(tmp_path)
+    told = {line.strip().removeprefix("pyproject.toml: tool.spec2prod.").partition(":")[0] for line in str(refused.value).splitlines()[1:]}
+    assert told == {
+        *("cpu_slot", "fail_fast", "openhands.rouns", "gates.size.command", "gates.licences"),
+        *("rules.staging.test_coverag", "rules.production.lintng", "rules.production.lintng.issues", "rules.production.linting.isues"),
+        *("waivers[0].gate", "waivers[0].expires"),
+    }
+    assert "11 settings are wrong" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["rules = 1\n", "gates = 1\n", "waivers = 1\n", "[tool.spec2prod.rules]\nstaging = 1\n", "waivers = [1]\n"]
+)
+def test_what_is_no_table_is_one_mistake_and_hides_no_other(tmp_path: Path, text: str) -> None:
+    project(tmp_path, f'[tool.spec2prod]\ntype_checker = "mypi"\n{text}')
+    with pytest.raises(SettingsError) as refused:
+        read_settings(tmp_path)
+    assert "2 settings are wrong" in str(refused.value)
+    assert "type_checker" in str(refused.value)
+
+
+def test_a_gate_of_the_projects_own_is_a_near_name_too(tmp_path: Path) -> None:
+    project(tmp_path, '[tool.spec2prod.gates.licences]\ncommand = ["x"]\nformat = "exit-code"\n[tool.spec2prod.rules.staging.licence]\n')
+    with pytest.raises(SettingsError) as refused:
+        read_settings(tmp_path)
+    assert "rules.staging.licence: no such setting; did you mean licences?" in str(refused.value)

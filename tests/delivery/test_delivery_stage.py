@@ -230,7 +230,9 @@ def test_what_a_rollback_put_on_hold_waits_for_a_person() -> None:
     run = house.run()
     assert run.exit_code is ExitCode.PENDING
     assert house.staging.deployed == []
-    assert "--release-hold" in str(stage(run, Stage.STAGING_DEPLOYMENT).errors)
+    held = stage(run, Stage.STAGING_DEPLOYMENT)
+    assert "is on hold" in held.errors[0]
+    assert "--release-hold" in held.gates[-1].next_step
 
 
 def test_production_waits_and_says_for_what() -> None:
@@ -242,6 +244,8 @@ def test_production_waits_and_says_for_what() -> None:
     assert len(pending.errors) == 5
     assert house.production.deployed == []
     assert "staging_soak pending" in run.conclusion
+    assert "documentation attestation" in run.conclusion
+    assert [gate.gate for gate in pending.gates][2:4] == ["documentation", "monitoring"]
 
 
 def test_production_gets_stagings_own_bytes_and_nothing_is_built_again() -> None:

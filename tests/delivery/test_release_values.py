@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,12 +63,36 @@ def test_the_way_back_never_leads_to_the_current_release(steps: list[tuple[Kind,
     assert not now.previous or now.previous != now.current
 
 
-def test_each_release_is_listed_once_as_it_was_last_heard_of() -> None:
-    rows = listed([entry(Kind.RELEASED, "a", "a"), entry(Kind.RELEASED, "b", "b"), entry(Kind.ROLLED_BACK, "b", "a")])
-    assert [(row.digest, row.is_current, row.is_held, row.kind) for row in rows] == [
-        ("a", True, False, Kind.RELEASED),
-        ("b", False, True, Kind.ROLLED_BACK),
+def test_a_rollback_takes_nothing_from_what_a_release_was_and_is_told_beside_it() -> None:
+    history = [
+        replace(entry(Kind.RELEASED, "a", "a", "2026-01-01T08:00:00"), run_id="first"),
+        replace(entry(Kind.RELEASED, "b", "b", "2026-01-02T08:00:00"), run_id="second"),
+        entry(Kind.ROLLED_BACK, "b", "a", "2026-01-03T08:00:00"),
     ]
+    rows = listed(history)
+    assert [(row.digest, row.is_current, row.is_held, row.kind, row.run_id, row.at) for row in rows] == [
+        ("a", True, False, Kind.RELEASED, "first", "2026-01-01T08:00:00"),
+        ("b", False, True, Kind.RELEASED, "second", "2026-01-02T08:00:00"),
+    ]
+    assert [row.since for row in rows] == ["2026-01-03T08:00:00", ""]
+    assert rows[1].later == (history[2],)
+
+
+def test_a_digest_that_is_released_anew_is_listed_with_its_newest_release() -> None:
+    history = [
+        *(entry(Kind.RELEASED, "a", "a"), entry(Kind.RELEASED, "b", "b"), entry(Kind.ROLLED_BACK, "b", "a")),
+        *(entry(Kind.HOLD_LIFTED, "b", "a"), replace(entry(Kind.RELEASED, "b", "b", NOW), run_id="again")),
+    ]
+    assert [(row.digest, row.run_id, row.later, row.is_current) for row in listed(history)] == [
+        ("a", "", (), False),
+        ("b", "again", (), True),
+    ]
+    assert [each.kind for each in listed(history[:4])[1].later] == [Kind.ROLLED_BACK, Kind.HOLD_LIFTED]
+
+
+def test_what_was_found_there_keeps_the_release_that_is_known_of_it() -> None:
+    rows = listed([replace(entry(Kind.RELEASED, "a", "a"), run_id="first"), entry(Kind.FOUND, "x", "x"), entry(Kind.FOUND, "a", "a")])
+    assert [(row.digest, row.kind, row.run_id) for row in rows] == [("a", Kind.RELEASED, "first"), ("x", Kind.FOUND, "")]
 
 
 FILES = (

@@ -124,10 +124,10 @@ def test_a_priority_is_found_in_any_case() -> None:
 @pytest.mark.parametrize(
     ("workers", "needed", "why"),
     [
-        ([], [], "no worker takes jobs"),
+        ([], [], "no worker takes jobs: start one with spec2prod worker --labels gpu"),
         ([Crew(id="w", host="h", slots=1, alive=False)], [], "no worker takes jobs"),
         ([Crew(id="w", host="h", slots=1, draining=True)], [], "no worker takes jobs"),
-        ([Crew(id="w", host="h", slots=1)], [], "no worker has the labels gpu"),
+        ([Crew(id="w", host="h", slots=1)], [], "no worker has the labels gpu: start one with spec2prod worker --labels gpu"),
         ([Crew(id="w", host="h", slots=1, labels=frozenset({"gpu"}))], [], "every slot is taken (1 of 1)"),
         ([Crew(id="w", host="h", slots=2, labels=frozenset({"gpu"}))], [], "its turn"),
         ([], [job("storage", state=JobState.RUNNING)], "needs storage (running)"),

@@ -81,6 +81,12 @@ def test_tests_docs_and_odd_names_are_never_components(name: str) -> None:
         locate(name, files)
 
 
+def test_where_no_code_is_at_all_the_folder_is_the_wrong_one() -> None:
+    with pytest.raises(ComponentNotFoundError) as refused:
+        locate("shop", ["notes.md"])
+    assert refused.value.next_step == "Start it in the project's folder: there is no Python code here."
+
+
 def test_the_stated_path_wins_over_settings_and_convention() -> None:
     files = ["src/app/a.py", "one/a.py", "two/a.py"]
     configured = {"app": ComponentSetting(path="one")}

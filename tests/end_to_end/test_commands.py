@@ -83,7 +83,7 @@ def test_init_adds_a_commented_start_and_changes_nothing_else(shop: Project) -> 
     assert set(after) - set(before) == {"specs/shop.md"}
     assert after["pyproject.toml"].startswith(before["pyproject.toml"] + b"\n\n[tool.spec2prod]\n")
     assert b'[tool.spec2prod.components.shop]\npath = "src/shop"\nspecification = "specs/shop.md"\n' in after["pyproject.toml"]
-    assert after[".gitignore"] == b"*.pyc\n.spec2prod/\n"
+    assert after[".gitignore"] == b"*.pyc\n.spec2prod/\nworkflow_report_*.json\n"
     assert "component shop: src/shop, 2 modules, 1 test file" in ended.out
     assert "spec2prod run --spec specs/shop.md --component shop" in ended.out
     assert "`price(items)`: Return the sum of the items." in after["specs/shop.md"].decode()
@@ -276,7 +276,7 @@ def test_doctor_starts_every_tool_and_tells_its_version(shop: Project) -> None:
     required = {"component shop", "interpreter", "pytest", "coverage", "ruff", "basedpyright", "detect-secrets", "bandit", "uv"}
     assert {name for name in required if told[name]["state"] != "ok"} == set()
     assert told["pytest"]["told"] == pytest.__version__
-    assert {told[name]["state"] for name in ("disk space", ".spec2prod", "loopback port", "settings")} == {"ok"}
+    assert {told[name]["state"] for name in ("disk space", ".spec2prod", "loopback port", "settings", "database")} == {"ok"}
     assert code == 0
     assert told["model"]["state"] == "missing"
     assert told["model"]["required"] is False

@@ -108,6 +108,10 @@ def test_good_bad_and_back_again(tested: Calculator) -> None:
     back = spec2prod(tested, "rollback", "--environment", "staging", "--component", "calculator_operations")
     assert back.code == 0, back.out + back.err
     assert served(tested) == digest(first)
+    rows = {line.replace("*", "").split()[0]: line for line in spec2prod(tested, "releases").out.splitlines()[1:]}
+    assert second.report["context_session_id"][:8] in rows[digest(second)[:12]]
+    assert "rolled back" in rows[digest(second)[:12]]
+    assert "current since" in rows[digest(first)[:12]]
     again = spec2prod(tested, "rollback")
     assert again.code == 4
     assert "a rollback is not rolled back" in again.err

@@ -119,6 +119,66 @@ def test_a_second_worker_ends_what_a_killed_one_began_as_the_same_run(fleet: Fle
 
 
 @pytest.mark.slow
+def test_a_stopped_workers_run_goes_on_in_its_checkout_from_any_folder_and_its_job_ends_where_a_worker_takes_it(fleet: Fleet) -> None:
+    fleet.project.write({"tests/test_sums.py": SLOWLY.format(test=TEST.format(dotted="sums"), seconds=4)})
+    fleet.commit()
+    assert fleet.call("run", "sums", "--target", "development").returncode == 0
+    first = fleet.worker()
+    until(lambda: "running" in fleet.call("runs").stdout)
+    first.send_signal(signal.SIGINT)
+    first.send_signal(signal.SIGTERM)
+    out, _ = first.communicate(timeout=60)
+    run_id = fleet.jobs()["sums"]["run_id"]
+    assert "sums: stopped; its job waits again, and the next worker goes on with the same run" in out
+    assert "spec2prod resume" not in out
+    here = fleet.folder / "somewhere"
+    here.mkdir()
+    resumed = subprocess.run(
+        [sys.executable, "-m", "spec2prod", "resume", run_id[:8]], cwd=here, env=fleet.env, capture_output=True, text=True, check=False
+    )
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    report = json.loads((here / "workflow_report_sums.json").read_text())
+    assert (report["context_session_id"], report["run"]["attempt"]) == (run_id, 2)
+    out, _ = fleet.worker("--until-empty").communicate(timeout=60)
+    assert (fleet.jobs()["sums"]["exit_code"], fleet.jobs()["sums"]["run_id"]) == (0, run_id), out
+    refused = fleet.call("retry", run_id[:8], "--from", "testing")
+    assert refused.returncode == 2
+    assert "submit it again: spec2prod run sums --target development" in refused.stderr
+
+
+@pytest.mark.slow
+def test_a_machine_without_git_leaves_the_queue_to_others(fleet: Fleet) -> None:
+    assert fleet.call("run", "sums", "--target", "development").returncode == 0
+    fleet.env["PATH"] = str(fleet.folder)
+    worker = fleet.worker("--until-empty")
+    out, _ = worker.communicate(timeout=60)
+    assert worker.returncode == 4, out
+    assert "git is not installed" in out
+    assert "install git" in out
+    assert fleet.jobs()["sums"]["state"] == "waiting"
+
+
+@pytest.mark.slow
+def test_a_batch_that_was_stopped_goes_on_and_measures_nothing_twice(project: Project) -> None:
+    project.write({"tests/test_page.py": SLOWLY.format(test=TEST.format(dotted="page"), seconds=4)})
+    argv = [sys.executable, "-m", "spec2prod", "run", "--all", "--target", "development", "--no-cache"]
+    with subprocess.Popen(argv, cwd=project.root, env=environment(None), stdout=subprocess.PIPE, text=True) as stopped:
+        assert stopped.stdout is not None
+        until(lambda: "page: began" in (stopped.stdout.readline() if stopped.stdout else ""))
+        stopped.send_signal(signal.SIGINT)
+        stopped.send_signal(signal.SIGTERM)
+        assert stopped.wait(timeout=60) == 130
+    done = subprocess.run(argv, cwd=project.root, env=environment(None), capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert lines.index("sums: Promoted to development.") < next(number for number, line in enumerate(lines) if "page: began again" in line)
+    told = reports(project.root)
+    assert {name: report["exit_code"] for name, report in told.items()} == {"sums": 0, "page": 0}
+    assert told["sums"]["run"]["attempt"] == 2
+    assert "pytest" not in {each["tool"] for each in told["sums"]["run"]["processes"]}
+
+
+@pytest.mark.slow
 def test_workers_take_the_commit_and_the_submitter_gets_reports_and_changes(fleet: Fleet) -> None:
     fleet.project.write(files("other") | {"page.py": "import os\n" + CODE})
     fleet.commit()

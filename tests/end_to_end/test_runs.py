@@ -116,7 +116,9 @@ def test_ctrl_c_says_how_to_go_on_and_twice_stops_at_once(project: Calculator) -
         out = process.communicate(timeout=60)[0]
     (run_id,) = [str(name) for (name,) in stored(project, "SELECT id FROM runs")]
     assert process.returncode == 130
-    assert f"spec2prod resume {run_id[:8]}" in out
+    told = f"Not promoted to development: the run was interrupted. Go on with it: spec2prod resume {run_id[:8]}"
+    assert out.splitlines()[-1] == told
+    assert "no answer: the run was interrupted" in out
     assert stored(project, "SELECT state FROM runs") == [("interrupted",)]
     with start(project) as process:
         until(in_its_tests(project))
@@ -152,8 +154,11 @@ def test_a_second_run_of_a_component_refuses_or_waits_and_a_cancelled_one_is_not
             marker.unlink()
             cancelled = spec2prod(project, "cancel", run_id[:8])
             assert cancelled.code == 0, cancelled.err
-            assert "has stopped" in cancelled.out
-            assert first.wait(timeout=60) == 130
+            assert f"has stopped; spec2prod resume {run_id[:8]} goes on with it" in cancelled.out
+            ended = first.communicate(timeout=60)[0]
+            assert first.returncode == 130
+            assert "somebody cancels it (spec2prod cancel): stopping" in ended
+            assert "the run was cancelled (spec2prod cancel)" in ended.splitlines()[-1]
             told = second.communicate(timeout=120)[0]
     assert "going on with" not in told
     assert second.returncode == 0
@@ -181,8 +186,13 @@ def test_a_changed_input_begins_a_new_run_and_a_named_one_is_refused(project: Ca
     assert again.code == 0, again.out + again.err
     assert "forgotten, from refactoring on" in again.out
     assert all(each["step"].startswith("testing:") for each in again.report["run"]["replayed"])
-    listed = json.loads(spec2prod(project, "runs", "--json").out)
-    assert [each["state"] for each in listed["runs"]] == ["finished", "interrupted"]
+    listed = json.loads(spec2prod(project, "runs", "--json").out)["runs"]
+    assert [each["state"] for each in listed] == ["finished", "interrupted"]
+    assert listed[0]["took_s"] * 1000 == pytest.approx(again.report["total_execution_time_ms"], abs=0.01)
+    (project.root / TESTS).write_text(SLOW)
+    steps = stored(project, "SELECT count(*) FROM steps")
+    assert spec2prod(project, "retry", listed[0]["id"], "--from", "testing").code == 2
+    assert stored(project, "SELECT count(*) FROM steps") == steps, "what cannot go on has forgotten nothing"
 
 
 @pytest.mark.slow

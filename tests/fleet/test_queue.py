@@ -111,6 +111,22 @@ def test_what_waits_already_is_not_put_in_twice_and_what_has_ended_is(database: 
     assert put(database, ["storage"])["storage"] != first["storage"]
 
 
+def test_what_is_over_waits_again_and_what_needs_it_waits_for_it(database: Database) -> None:
+    """Nothing begins beside what it needs: a job that was given back waits again for what is done once more."""
+    ids = put(database, ["storage", "api", "page", "other"], {"api": ["storage"], "page": ["other"]})
+    claims = Claims(database)
+    for job in claims.claim(crew(), 9):
+        assert claims.finish(job, DONE if job.component == "storage" else RED, 1.0)
+    assert told(database)["page"][0] is JobState.NOT_RUN
+    claims.reopen([ids["storage"], ids["other"], ids["page"]])
+    assert {state for state, _ in told(database).values()} == {JobState.WAITING}
+    again = claims.claim(crew(), 9)
+    assert [(job.id, job.attempts, job.exit_code) for job in again] == [(ids["storage"], 2, None), (ids["other"], 2, None)]
+    for job in again:
+        assert claims.finish(job, DONE, 1.0)
+    assert taken(database) == ["api", "page"]
+
+
 def test_a_job_goes_right_before_another_one_however_often_that_is_asked(database: Database) -> None:
     ids = put(database, ["a", "b", "c", "d"])
     queue = Queue(database)

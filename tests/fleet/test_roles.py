@@ -14,16 +14,18 @@ from markdown_it import MarkdownIt
 from spec2prod.adapters.store.claims import Claims
 from spec2prod.adapters.store.database import Database, open_database
 from spec2prod.adapters.store.defects import DefectStore
+from spec2prod.adapters.store.looked_at import look_at
 from spec2prod.adapters.store.queue import Queue
 from spec2prod.adapters.store.quotas import SharedQuota
-from spec2prod.adapters.store.runs import Runs
+from spec2prod.adapters.store.runs import Runs, State
+from spec2prod.bootstrap.withdrawing import withdraw
 from spec2prod.domain.defect import Disposition, DispositionKind, suspect
 from spec2prod.domain.fleet import JobState
 from spec2prod.domain.quota import Asking, QuotaRules
 from spec2prod.domain.schedule import Priority
-from spec2prod.errors import StoreError
+from spec2prod.errors import StoreError, StoreRightsError, UsageError
 from tests.adapters.store.conftest import a_run
-from tests.fleet.jobs import DONE, crew, put
+from tests.fleet.jobs import DONE, RED, crew, put
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "run-a-fleet.md"
 REFUSED = "permission denied|must be owner"
@@ -45,7 +47,8 @@ def url(postgres_server: str) -> str:
         session.execute("CREATE DATABASE with_roles")
     open_database(own).close()
     with psycopg.connect(own, autocommit=True) as session:
-        session.execute(roles().encode())
+        for _ in ("first", "after an upgrade"):
+            session.execute(roles().encode())
     return own
 
 
@@ -112,6 +115,61 @@ def test_who_lacks_a_right_is_told_who_has_it_and_not_that_the_database_cannot_b
     with pytest.raises(StoreError, match=r": ada has no right to do that \(permission denied for table workers\)") as refusal:
         Queue(as_role("ada")).drain("vm-1")
     assert "queue drain need spec2prod_work" in refusal.value.next_step
+
+
+def test_whoever_submits_has_the_worker_stop_a_jobs_run_and_no_other(as_role: Callable[[str], Database]) -> None:
+    ada, worker, dashboard = as_role("ada"), as_role("worker_1"), as_role("dashboard")
+    ids = put(ada, ["stopped", "anew", "other"])
+    claims, runs, two = Claims(worker), Runs(worker), crew("two", slots=3)
+    claims.enlist(two, "1")
+    jobs = {job.component: job for job in claims.claim(two, 3)}
+    own = runs.begin(a_run(id=jobs["stopped"].run_id, lock_name="a"))
+    anew = runs.begin(a_run(root=f"/checkouts/{ids['anew']}", lock_name="b"))
+    others = [runs.begin(a_run(id=jobs["other"].run_id, lock_name="c")), runs.begin(a_run(id="2f0c9a2b", lock_name="d"))]
+    refusal = StoreRightsError("ada has no right", next_step="ask")
+    for run in (own, anew):
+        _, told = withdraw(run.id, Runs(ada), Queue(ada), refusal, patience_s=0.0)
+        assert told.startswith("is asked to stop: its worker two")
+    for name, asked in ((ada, "2f0c9a2b"), (dashboard, others[0].id)):
+        with pytest.raises(StoreRightsError):
+            withdraw(asked, Runs(name), Queue(name), refusal, patience_s=0.0)
+    claims.pulse(two)
+    states = [runs.standing(each)[0] for each in (own, anew, *others)]
+    assert states == [State.CANCELLING, State.CANCELLING, State.RUNNING, State.RUNNING]
+    assert claims.finish(jobs["stopped"], RED, 1.0)
+    claims.dismiss(two)
+    claims.take_out_withdrawn()  # as the next worker does with a withdrawn job whose worker is gone
+    told_of = {job.id: job.state for job in Queue(ada).jobs()}
+    assert [told_of[each] for each in ids.values()] == [JobState.ENDED, JobState.NOT_RUN, JobState.WAITING]
+
+
+def test_a_running_job_that_is_to_be_removed_names_the_command_that_stops_it(as_role: Callable[[str], Database]) -> None:
+    worker, one = as_role("worker_1"), crew("three", labels="slow")
+    put(worker, ["slow"], labels=frozenset({"slow"}))
+    (job,) = Claims(worker).claim(one, 1)
+    with pytest.raises(UsageError, match="does not wait: it is running") as refusal:
+        Queue(worker).withdraw(job)
+    assert refusal.value.next_step == f"spec2prod cancel {job.run_id[:8]} stops it"
+    Claims(worker).dismiss(one)
+
+
+@pytest.mark.parametrize(
+    ("name", "usable", "told"),
+    [
+        ("ada", True, "ada may look, submit, not work: run of one component needs a login that does"),
+        ("worker_1", True, "worker_1 may look, submit, work"),
+        ("dashboard", False, "dashboard may only look there: no run can begin"),
+        ("nobody_of_ours", False, "nobody_of_ours may do nothing there"),
+    ],
+)
+def test_doctor_tells_what_a_login_may(url: str, name: str, usable: bool, told: str) -> None:  # noqa: FBT001
+    with psycopg.connect(url, autocommit=True) as session:
+        if name == "nobody_of_ours":
+            session.execute("DROP ROLE IF EXISTS nobody_of_ours; CREATE ROLE nobody_of_ours LOGIN")
+    found = look_at(url.replace("//postgres:", f"//{name}:"))
+    assert found.usable is usable
+    assert found.told.endswith(told)
+    assert bool(found.next_step) is not usable
 
 
 def test_a_worker_notes_a_suspected_defect_and_whoever_submits_disposes_of_it(as_role: Callable[[str], Database]) -> None:

@@ -117,7 +117,7 @@ def test_a_second_signal_gives_everything_back_at_once(machine: Machine, databas
     one.send_signal(signal.SIGTERM)
     out, _ = one.communicate(timeout=PATIENCE_S)
     assert one.returncode == 130
-    assert "stopped; it goes on from where it was" in out
+    assert "stopped; its job waits again, and the next worker goes on with the same run" in out
     assert machine.log("ended") == []
     assert {(job.state, job.worker, job.deaths) for job in Queue(database).jobs()} == {(JobState.WAITING, "", 0)}
     assert Queue(database).workers() == ()
@@ -144,12 +144,12 @@ def test_an_error_ends_its_job_and_no_other(database: Database, place: str) -> N
 
     async def perform(job: Job) -> Ending:
         if job.component == "known":
-            raise ToolMissingError("git is not installed")
+            raise ToolMissingError("git is not installed", next_step="install git")
         return DONE if job.component == "fine" else Ending(exit_code=int("no number"), conclusion="")
 
     asyncio.run(worker(database, place, perform).work("1", Until(empty=True)))
     told = {job.component: (job.exit_code, job.conclusion) for job in Queue(database).jobs()}
-    assert told["known"] == (4, "git is not installed")
+    assert told["known"] == (4, "git is not installed (next: install git)")
     assert told["bug"][0] == 4
     assert str(told["bug"][1]).startswith("this is a bug in spec2prod: ValueError")
     assert told["fine"] == (0, "Promoted to staging.")

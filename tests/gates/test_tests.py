@@ -141,12 +141,18 @@ def test_only_broken_files_fail_and_leave_no_coverage(make: Make, ask: Ask) -> N
     assert coverage.reason == "no test ran, so there is no coverage to measure"
 
 
+def test_nobody_is_advised_to_ask_the_agent_whom_the_run_has_asked(make: Make, ask: Ask) -> None:
+    answers, _ = ask(dataclasses.replace(GATE, asks_agent=True), make({"src/pkg/sums.py": CODE}))
+    assert [each.next_step for each in answers if isinstance(each, Unanswered)] == ["write tests in tests/"] * len(answers)
+
+
 def test_without_tests_it_is_the_components_own_lack_and_the_lines_are_known(make: Make, ask: Ask) -> None:
     component = make({"src/pkg/sums.py": CODE})
     answers, completed = ask(GATE, component)
     assert all(isinstance(each, Unanswered) and each.no_tests for each in answers)
     assert isinstance(answers[0], Unanswered)
     assert answers[0].reason == "no tests for component pkg were found"
+    assert answers[0].next_step.endswith("or let them be generated (--enable-openhands)")
     assert GATE.report(component, completed).missing("src/pkg/sums.py") == (1, 2, 5, 6)
 
 

@@ -25,6 +25,7 @@ from spec2prod.domain.verdict import (
     Rule,
     Severity,
     Unanswered,
+    Verdict,
     judge,
     stage_verdict,
 )
@@ -36,6 +37,19 @@ HIDDEN = "never-to-be-told"
 MODULE = "src/test_components/calculator/operations.py"
 NEW_TEST = "tests/test_components/calculator/test_operations_generated.py"
 DIGEST = "4f" * 32
+
+
+def _named_documentation(verdict: Verdict, step: str, *, attested: bool = False) -> Judgement:
+    return Judgement(
+        gate="documentation",
+        verdict=verdict,
+        reason="nobody attested it" if attested else "percent is 0",
+        measured="nothing" if attested else "0 %",
+        needed="",
+        required=attested,
+        next_step=step,
+        attested=attested,
+    )
 
 
 def _rule(gate: str, value: str, limit: str, *, origin: str = "default", required: bool = True) -> Rule:
@@ -339,9 +353,10 @@ ERRORED = replace(
     processes=(process("ruff", None, 0.0, not_found=True), process("basedpyright", None, 300000.0, timed_out=True)),
 )
 
+CUT_OFF = tuple(Unanswered(gate=rule.gate, reason="no answer: the run was interrupted", next_step="") for rule in RULES[:2])
 INTERRUPTED = replace(
     PASSED,
-    stages=(SPECIFIED, StageResult(stage=Stage.TESTING, verdict=stage_verdict(()), gates=(judge(RULES[0], None), judge(RULES[1], None)))),
+    stages=(SPECIFIED, StageResult(stage=Stage.TESTING, verdict=stage_verdict(()), gates=judged(*CUT_OFF))),
     not_run=dict.fromkeys((Stage.GENERATION, Stage.REFACTORING, Stage.ACCEPTANCE), "the run was interrupted"),
     spans=SPANS[:2],
     total_ms=1221.0,
@@ -355,6 +370,7 @@ INTERRUPTED = replace(
     diffs={},
     processes=(process("pytest", -2, 1175.0),),
     interrupted=True,
+    can_go_on=True,
 )
 
 GENERATION_ERRORED = replace(
@@ -366,7 +382,8 @@ GENERATION_ERRORED = replace(
         StageResult(
             stage=Stage.GENERATION,
             verdict=stage_verdict(()),
-            errors=("no key for the model Next: set LLM_API_KEY",),
+            errors=("no key for the model",),
+            next_steps=("set LLM_API_KEY",),
             outputs={"asked": [MODULE], "delivered": [], "llm_calls": 0, "cost_usd": 0.0},
         ),
         _stage(Stage.REFACTORING, CHECKED),
@@ -383,6 +400,19 @@ GENERATION_ERRORED = replace(
     adopted=(),
     diffs={},
 )
+
+ATTESTED = replace(
+    PASSED,
+    stages=(
+        StageResult(stage=Stage.REFACTORING, verdict=Verdict.WARNED, gates=(_named_documentation(Verdict.WARNED, "write docstrings"),)),
+        StageResult(
+            stage=Stage.PRODUCTION_DEPLOYMENT,
+            verdict=Verdict.PENDING,
+            gates=(_named_documentation(Verdict.PENDING, "spec2prod attest documentation", attested=True),),
+        ),
+    ),
+)
+"""Two gates of one name: one measures, the other asks for somebody's word."""
 
 RUNS = {"passed": PASSED, "failed": FAILED, "errored": ERRORED, "interrupted": INTERRUPTED, "generation_errored": GENERATION_ERRORED}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,7 +14,7 @@ from spec2prod.reports.gantt import lay_out
 from spec2prod.reports.html import render
 from spec2prod.reports.words import duration, line_ranges
 from tests.reports.golden import assert_golden
-from tests.reports.runs import FAILED, GENERATION_ERRORED, HIDDEN, INTERRUPTED, MODULE, PASSED, RUNS
+from tests.reports.runs import ATTESTED, FAILED, GENERATION_ERRORED, HIDDEN, INTERRUPTED, MODULE, PASSED, RUNS
 
 GOLDEN = Path(__file__).parent / "golden"
 EVERY_RUN = pytest.mark.parametrize("run", RUNS.values(), ids=RUNS.keys())
@@ -143,3 +144,13 @@ def test_a_page_without_an_agent_speaks_of_none() -> None:
 def test_a_lone_backtick_begins_no_code() -> None:
     named = replace(PASSED.candidates[0], reason="a ` and <b>")
     assert "<p>a ` and &lt;b&gt;</p>" in render(replace(PASSED, candidates=(named,)))
+
+
+def test_an_attestation_is_told_apart_from_the_gate_of_its_name() -> None:
+    page = render(ATTESTED)
+    names = re.findall(r'<th role="rowheader" scope="row"><span class="mono">(documentation[^<]*)</span>', page)
+    assert names == ["documentation", "documentation attestation"]
+
+
+def test_what_could_not_be_asked_has_its_next_step_beside_it() -> None:
+    assert re.search(r'<li>no key for the model</li></ul><p class="next">.*set LLM_API_KEY</p>', render(GENERATION_ERRORED))

@@ -38,6 +38,12 @@ def test_the_guides_example_stays_out_of_the_wheel(wheel: Path) -> None:
     assert {name.partition("/")[0] for name in names} == {"spec2prod", f"spec2prod-{PROJECT['project']['version']}.dist-info"}
 
 
+def test_the_wheel_holds_the_pages_that_errors_name(wheel: Path) -> None:
+    pages = {f"spec2prod/{page.relative_to(ROOT)}" for page in (ROOT / "docs").rglob("*.md")}
+    assert pages
+    assert pages <= set(zipfile.ZipFile(wheel).namelist())
+
+
 def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
     tracked = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "src/spec2prod"], cwd=ROOT, capture_output=True, text=True, check=True

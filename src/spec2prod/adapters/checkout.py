@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from spec2prod.adapters.state_folder import mark_state_folder
 from spec2prod.errors import ToolMissingError, UsageError
 
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
@@ -65,6 +66,15 @@ def source_of(text: str) -> Source:
         return Source(**json.loads(text))
     except (TypeError, ValueError):
         raise UsageError(f"a job without a source: {text[:80]!r}", next_step="submit it again with this version of spec2prod") from None
+
+
+async def refuse_without_git() -> None:
+    """Refuse to begin where nothing can be checked out.
+
+    Raises:
+        ToolMissingError: where there is no git.
+    """
+    await _git("--version", cwd=Path.cwd())
 
 
 class Checkouts:
@@ -198,8 +208,7 @@ def _link_what_stays(root: Path, home: Path) -> None:
         if not link.is_symlink():
             link.symlink_to(place, target_is_directory=True)
         for folder in (link.parent, place.parent):
-            if not (folder / ".gitignore").exists():
-                (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+            mark_state_folder(folder)
 
 
 async def _has(mirror: Path, commit: str) -> bool:

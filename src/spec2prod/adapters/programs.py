@@ -13,6 +13,8 @@ from pathlib import Path
 
 import uv
 
+from spec2prod.errors import SettingsError
+
 _FOLDERS = ("bin", "Scripts")
 _LONGEST_CHAIN = 10  # files that extend one another; a circle ends too
 _MOST_COMPILED = 32  # folders of compiled scripts, about 200 KB each: one for each version of Node
@@ -78,9 +80,18 @@ def site_packages(interpreter: Path) -> tuple[str, ...]:
 
 
 def pyproject(root: Path) -> Mapping[str, object]:
-    """Return the project's parsed `pyproject.toml`, empty where there is none. Settings have checked that it can be read."""
-    file = root / "pyproject.toml"
-    return tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    """Return the project's parsed `pyproject.toml`, empty where there is none.
+
+    Raises:
+        SettingsError: where it is no TOML, or no UTF-8.
+    """
+    try:
+        return tomllib.loads((root / "pyproject.toml").read_bytes().decode())
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        step = "Mend the file: it must be TOML in UTF-8."
+        raise SettingsError(f"cannot be read: {error}", where="pyproject.toml", next_step=step) from None
 
 
 def ruff_selection(root: Path, source: str) -> Mapping[str, object]:

@@ -65,6 +65,7 @@ _UNKNOWN_MARKER = (
 _NARROW = 72  # columns; below, a table would be all folds
 _SHOWN = 5  # findings a gate
 _SECOND, _MINUTE = 1000.0, 60_000.0
+_RUN_AGAIN = "run again: what was not measured is not judged"
 _UNHEALTHY = "mend what the installed wheel lacks (it was checked with the source tree out of sight), then run again"
 
 
@@ -150,7 +151,7 @@ def _run(run: Run, console: Console) -> None:
 
 def _concluded(told: Run | Refusal) -> tuple[bool, str]:
     if isinstance(told, Run):
-        return told.success, told.conclusion
+        return told.success, told.conclusion + (f" Go on with it: {told.way_on}" if told.way_on else "")
     return False, f"Not promoted to {told.target}: {told.error}"
 
 
@@ -170,7 +171,7 @@ def _gates(run: Run, console: Console) -> None:
         return
     if console.width < _NARROW:
         for _, gate in judged:
-            _say(console, Text.assemble(_worded(gate.verdict), f" {gate.gate}: {_found(gate)}; needed {_needed(gate)}"))
+            _say(console, Text.assemble(_worded(gate.verdict), f" {gate.title}: {_found(gate)}; needed {_needed(gate)}"))
         return
     from rich.table import Table  # noqa: PLC0415 - the first tool starts sooner without it
 
@@ -179,7 +180,7 @@ def _gates(run: Run, console: Console) -> None:
         table.add_column(name, overflow="fold")
     for stage, gate in judged:
         optional = "" if gate.required else " (optional)"
-        table.add_row(str(stage), gate.gate + optional, Text.assemble(_worded(gate.verdict)), Text(_found(gate)), Text(_needed(gate)))
+        table.add_row(str(stage), gate.title + optional, Text.assemble(_worded(gate.verdict)), Text(_found(gate)), Text(_needed(gate)))
     console.print(table)
 
 
@@ -188,7 +189,7 @@ def _waivers(run: Run, console: Console) -> None:
     for gate in (gate for result in run.stages for gate in result.gates if gate.waiver):
         _say(
             console,
-            Text.assemble(_sign(gate.verdict), f" {gate.gate}: {gate.waiver}" + (f" ({_limits(gate.reason)})" if gate.reason else "")),
+            Text.assemble(_sign(gate.verdict), f" {gate.title}: {gate.waiver}" + (f" ({_limits(gate.reason)})" if gate.reason else "")),
         )
 
 
@@ -328,13 +329,16 @@ def _short(name: str) -> str:
 
 def _next_steps(run: Run, console: Console) -> None:
     alike: dict[str, list[str]] = {}  # what several gates ask for is told once
-    for gate in (gate for result in run.stages for gate in result.gates if not _settled(gate)):
-        for step in _steps(gate, run):
-            alike.setdefault(step, []).append(gate.gate)
+    for result in run.stages:
+        for step in result.next_steps:
+            alike.setdefault(step, []).append(str(result.stage))
+        for gate in (gate for gate in result.gates if not _settled(gate)):
+            for step in _steps(gate, run):
+                alike.setdefault(step, []).append(gate.title)
     steps = [f"{', '.join(dict.fromkeys(gates))}: {step}" for step, gates in alike.items()]
     steps += [f"{result.stage}: {_UNHEALTHY}" for result in run.stages if result.rolled_back and result.verdict is Verdict.FAILED]
     if run.interrupted:
-        steps = ["run again: what was not measured is not judged"]
+        steps = [f"{run.way_on} goes on with it: what was not measured is not judged" if run.way_on else _RUN_AGAIN]
     if not steps:
         return
     _say(console, Text("Next:"))

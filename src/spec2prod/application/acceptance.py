@@ -84,6 +84,7 @@ class Acceptance:
             stage=Stage.ACCEPTANCE,
             verdict=self._verdict(counts),
             errors=self._errors(counts),
+            next_steps=tuple(dict.fromkeys(tried.next_step for tried in self._best if tried.next_step)),
             outputs={
                 **{str(verdict): counts[verdict] for verdict in CandidateVerdict},
                 "adopted": self.adopted,

@@ -50,7 +50,7 @@ class Releasing:
                 why = f"the release was stopped at its time limit of {TIME_LIMIT_S[target]:g} s; {target} is as it was before"
                 return replace(_errored(stage, why), timed_out=True)
             except DeliveryError as error:
-                return _errored(stage, f"{error}" + (f" (next: {error.next_step})" if error.next_step else ""))
+                return replace(_errored(stage, str(error)), next_steps=(error.next_step,) if error.next_step else ())
 
     async def _to_staging(self, delivery: Delivery) -> StageResult:
         """Build the wheel from the tree that was measured, and release it to staging."""
@@ -80,7 +80,7 @@ class Releasing:
         artifact = delivery.targets[Target.STAGING].stored(built)
         if worst((Verdict.PASSED, *(gate.verdict for gate in gates))) is Verdict.PASSED:
             return await self._release(stage, Target.PRODUCTION, delivery, artifact, gates)
-        waiting = tuple(f"{gate.gate}: {gate.reason}; next: {gate.next_step}" for gate in gates if gate.verdict is Verdict.PENDING)
+        waiting = tuple(f"{gate.title}: {gate.reason}" for gate in gates if gate.verdict is Verdict.PENDING)
         outputs = _about(artifact) | {"environment": str(Target.PRODUCTION)}
         return StageResult(stage=stage, verdict=Verdict.PENDING, gates=gates, errors=waiting, outputs=outputs)
 
@@ -95,7 +95,7 @@ class Releasing:
                 stage=stage,
                 verdict=Verdict.PENDING,
                 gates=(*gates, held),
-                errors=(f"{held.reason}; next: {held.next_step}",),
+                errors=(held.reason,),
                 outputs=_about(artifact),
             )
         deployment, attempts = await self._deployed(stage, environment, artifact, RETRIES[target], delivery)

@@ -42,7 +42,8 @@ _NO_JUDGE = "this run has no judge"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
     """One round of a proposed file, tried. `text` is what is left of it, None where nothing is taken; `measured` is what each gate said
-    about that. `trouble` says why the judgement counts for nothing. `modules` is the digest of what was judged.
+    about that. `trouble` says why the judgement counts for nothing, `next_step` what to do about it. `modules` is the digest of what was
+    judged.
     """  # noqa: D205 - one thought
 
     outcome: TaskOutcome
@@ -52,6 +53,7 @@ class Tried:
     text: str | None = None
     measured: Mapping[str, Measurement] = field(default_factory=dict)
     trouble: str = ""
+    next_step: str = ""
     modules: str = ""
     feedback: Feedback | None = None
 
@@ -117,9 +119,9 @@ class Judging:
         except (StepClashError, TakenOverError):
             raise
         except Spec2prodError as error:
-            trouble = f"the judge could not work: {error}" + (f" Next: {error.next_step}" if error.next_step else "")
+            trouble = f"the judge could not work: {error}"
             unjudged = proposal.whole_file(outcome, number, CandidateVerdict.ERRORED, Filter.CONFIRMATION, trouble)
-            return Tried(outcome=outcome, number=number, candidates=(unjudged,), trouble=trouble)
+            return Tried(outcome=outcome, number=number, candidates=(unjudged,), trouble=trouble, next_step=error.next_step)
         found = proposal.candidates_of(outcome, judged, number)
         trouble = f"the judgement is void: {judged.void}" if judged.void else ""
         return Tried(outcome=outcome, number=number, candidates=found, judged=judged, trouble=trouble, modules=modules)

@@ -33,11 +33,13 @@ def result_of(  # noqa: PLR0913 - each is one thing that the stage knows
     `marker_known` says whether the project's own pytest knows the marker that ties tests to requirements.
     """
     answered = sorted({each.model for each in outcomes if each.model})
-    troubles = [_trouble(each) for each in outcomes if each.status is not TaskStatus.DELIVERED]
+    undelivered = [each for each in outcomes if each.status is not TaskStatus.DELIVERED]
+    steps = [*(each.next_step for each in errors), *(each.next_step for each in undelivered)]
     return StageResult(
         stage=Stage.GENERATION,
         verdict=_verdict(requests, outcomes, errors),
-        errors=(*map(_unasked, errors), *troubles),
+        errors=(*map(str, errors), *(f"{each.module}: {each.reason}" for each in undelivered)),
+        next_steps=tuple(dict.fromkeys(filter(None, steps))),
         outputs={
             "asked": [request.module for request in requests],
             "delivered": [each.test_file for each in outcomes if each.text is not None],
@@ -78,12 +80,3 @@ def _verdict(requests: Sequence[TestRequest], outcomes: Sequence[TaskOutcome], e
     if any(each.text is not None for each in outcomes):
         return Verdict.WARNED
     return Verdict.ERRORED if TaskStatus.ERRORED in statuses else Verdict.FAILED
-
-
-def _unasked(error: Spec2prodError) -> str:
-    return f"{error}" + (f" Next: {error.next_step}" if error.next_step else "")
-
-
-def _trouble(outcome: TaskOutcome) -> str:
-    """Say why there is no file; of a paused task also how to go on."""
-    return f"{outcome.module}: {outcome.reason}" + (f" Next: {outcome.next_step}" if outcome.resumable else "")

@@ -10,9 +10,10 @@ from spec2prod.application import refactoring, testing
 from spec2prod.application.acceptance import Acceptance
 from spec2prod.application.asking import nothing_to_ask
 from spec2prod.application.delivery import STAGES, Releasing
+from spec2prod.application.failing_fast import FailedFastError, red_of
 from spec2prod.application.generation import Generation
 from spec2prod.application.ports import Ports, in_one_process
-from spec2prod.application.session import FailedFastError, Session, red_of
+from spec2prod.application.session import Session
 from spec2prod.application.specification import specification_result
 from spec2prod.domain.plan import Mode, Plan, Stage
 from spec2prod.domain.run import Run, StageResult
@@ -75,7 +76,7 @@ class Climb:
     def failed_fast(self, red: Sequence[str]) -> None:
         """Tell that the run ends here, and note what is not asked or done because of it."""
         reason = f"{', '.join(red)} said no, and this run ends at the first no (--fail-fast)"
-        self.session.leave_out(f"not asked: {reason}")
+        self.session.leave_out(f"not asked: {reason}", "--keep-going asks every gate")
         self.not_run |= dict.fromkeys(self.plan.stages, reason)
         self.session.tell("failed_fast", None, f"ending early: {reason}", Verdict.FAILED)
 
@@ -108,6 +109,8 @@ class Climb:
 
     def told(self) -> Run:
         """Judge every gate on the final tree, and tell the whole run."""
+        if self.interrupted:
+            self.session.leave_out(f"no answer: {self._interruption}", "")
         self._conclude()
         self.session.kills.keep(self.session.component, self.session.suite.cases)
         session, generation, acceptance = self.session, self.generation, self.acceptance
@@ -182,6 +185,10 @@ class Climb:
     def _why_not(self, stage: Stage) -> str:
         if not self.interrupted:
             return "no test was proposed" if stage in {Stage.GENERATION, Stage.ACCEPTANCE} else "a stage before it did not let it begin"
+        return self._interruption
+
+    @property
+    def _interruption(self) -> str:
         return "the run reached its time limit" if self.out_of_time else "the run was interrupted"
 
     def _blocking(self, stage: Stage) -> list[str]:

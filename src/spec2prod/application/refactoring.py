@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from spec2prod.application.failing_fast import fail_fast, in_order_of_risk
 from spec2prod.application.ports import Subject, in_one_process
 from spec2prod.application.session import digest_of, mending
 from spec2prod.domain.plan import Stage
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 async def measure(session: Session) -> None:
     """Ask every question of the stage; an auto-fix changes the digest, so that what it touched is asked again."""
     async with session.stage(Stage.REFACTORING):
-        groups = session.riskiest_first(in_one_process(session.asked(session.names(Stage.REFACTORING))))
+        groups = in_order_of_risk(session, in_one_process(session.asked(session.names(Stage.REFACTORING))))
         await session.beside(*(partial(_ask, session, group) for group in groups))
         for group in groups:
             await session.ask(Stage.REFACTORING, *group)
@@ -40,7 +41,7 @@ async def _ask(session: Session, gates: Sequence[Gate]) -> None:
     await session.ask(Stage.REFACTORING, *gates)
     if session.ports.linter.name in {gate.name for gate in gates} and session.plan.auto_fix:
         await _mend(session)
-    session.fail_fast(Stage.REFACTORING)
+    fail_fast(session, Stage.REFACTORING)
 
 
 async def _mend(session: Session) -> None:

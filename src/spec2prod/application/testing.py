@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from spec2prod.application.failing_fast import fail_fast
+from spec2prod.application.measured import Measured
 from spec2prod.application.ports import in_one_process
-from spec2prod.application.session import Measured, digest_of
+from spec2prod.application.session import digest_of
 from spec2prod.domain import flaky
 from spec2prod.domain.flaky import FLAKY, MOST_RUN_AGAIN, OPEN, PASS_RATE, Standing
 from spec2prod.domain.plan import Stage
@@ -28,7 +30,7 @@ async def measure(session: Session) -> tuple[Judgement, ...]:
         await settle(session, Stage.TESTING)
         session.look_for_defects()
     names = session.names(Stage.TESTING)
-    session.fail_fast(Stage.TESTING, mendable=names if session.plan.generate and session.may_generate else ())
+    fail_fast(session, Stage.TESTING, mendable=names if session.plan.generate and session.may_generate else ())
     return session.judged(session.names(Stage.TESTING), as_measured=True)
 
 

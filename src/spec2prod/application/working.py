@@ -78,6 +78,9 @@ class Bell(Protocol):
         ...
 
 
+_GIVEN_BACK = "stopped; its job waits again, and the next worker goes on with the same run"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
     """How often a worker looks around, and how long a lock must be seen free before its worker is taken for dead, in seconds.
@@ -221,7 +224,7 @@ class Worker:
             self._lost.discard(job.id)
             return None
         if ending is None or self._stopped:
-            return "stopped; it goes on from where it was" if await asyncio.to_thread(self.queue.give_back, job) else None
+            return _GIVEN_BACK if await asyncio.to_thread(self.queue.give_back, job) else None
         return ending.conclusion if await asyncio.to_thread(self.queue.finish, job, ending, took_ms) else None
 
     async def _performed(self, job: Job) -> Ending:
@@ -231,7 +234,8 @@ class Worker:
         except StoreUnreachableError:
             raise
         except Spec2prodError as error:
-            return Ending(exit_code=error.exit_code, conclusion=str(error))
+            step = f" (next: {error.next_step})" if error.next_step else ""  # there is no report that could tell it
+            return Ending(exit_code=error.exit_code, conclusion=f"{error}{step}")
         except Exception as error:  # noqa: BLE001 - one job's bug must not end the others'
             told = f"this is a bug in spec2prod: {type(error).__name__}: {error}"
             return Ending(exit_code=ExitCode.COULD_NOT_ASK, conclusion=told)

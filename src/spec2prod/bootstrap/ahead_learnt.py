@@ -25,7 +25,8 @@ def with_given_up(ahead: Ahead, run: Run) -> Run:
     """Return the run with the processes of its head start that nobody asked for: they are ended, and told as the starts that they were."""
     given_up = ahead.host.end()
     for each in given_up:
-        text = f"a head start of {each.command.tool} was of no use, and its answer is not believed: {each.cpu_ms / 1000:.1f} s of CPU time"
+        spent = f"{each.cpu_ms / 1000:.1f} s of CPU time"
+        text = f"{each.command.tool} was started ahead, in case it would be asked, and was not needed: it was stopped ({spent})"
         told_to().tell(Event(kind="ahead", stage=None, text=text, at_ms=run.total_ms))
     return replace(run, processes=(*run.processes, *given_up)) if given_up else run
 

@@ -19,6 +19,7 @@ from spec2prod.application.delivery import STAGES
 from spec2prod.application.ports import Defects, Delivery, Gate, History, Host, Journal, Memory, Ports, TestWriter
 from spec2prod.bootstrap.agent import Nobody
 from spec2prod.bootstrap.folders import cache_folder, found_in_files
+from spec2prod.bootstrap.generators import OPENHANDS, generators_of
 from spec2prod.bootstrap.judging_run import RunJudge
 from spec2prod.bootstrap.listening import told_to
 from spec2prod.bootstrap.place import Place
@@ -53,7 +54,12 @@ def ports_of(  # noqa: PLR0913 - what a run brings
     ahead: HeadStart | None = None,
 ) -> Ports:
     """Return what a run there turns outward to; `secret` is what its tests' answers must repeat, `ahead` what runs already."""
-    suite = TestsGate(nonce=secret or uuid.uuid4().hex, performance=place.performance, timeout_s=place.settings.test_timeout_seconds)
+    suite = TestsGate(
+        nonce=secret or uuid.uuid4().hex,
+        performance=place.performance,
+        asks_agent=OPENHANDS in generators_of(place.settings),
+        timeout_s=place.settings.test_timeout_seconds,
+    )
     interpreter, ours = place.component.interpreter, Path(sys.executable)
     kept = found_in_files() if place.settings.cache and not place.settings.force else None
     selection = programs.ruff_selection(place.component.root, place.component.source)

@@ -18,7 +18,7 @@ from spec2prod.bootstrap.fleet import Fleet, Say, new_crew, performer, work
 from spec2prod.bootstrap.request import target_of
 from spec2prod.bootstrap.starting import Start
 from spec2prod.domain.discovery import Proposal
-from spec2prod.domain.fleet import GUESSED_MS, Ending, Job, labels_of, remaining_paths, turn_of, with_needed
+from spec2prod.domain.fleet import GUESSED_MS, Ending, Job, JobState, labels_of, remaining_paths, turn_of, with_needed
 from spec2prod.domain.schedule import Priority
 from spec2prod.errors import ExitCode, UsageError
 
@@ -89,8 +89,27 @@ def submit(opened: Fleet, order: Order) -> Batch:
         )
         for position, name in enumerate(ordered)
     ]
+    if opened.works_alone:
+        _reopen(opened, jobs)
     put = opened.queue.submit(jobs, {ids[name]: [ids[each] for each in needs[name]] for name in ordered})
     return Batch(jobs=put, added=tuple(name for name in ordered if name not in asked))
+
+
+def _reopen(opened: Fleet, jobs: Sequence[Job]) -> None:
+    """Go on with a batch that was stopped in the midst of it: what was through is not begun anew, and what needs it waits for it.
+
+    What somebody cancelled, and what was not run, does begin anew.
+    """
+    asked, known = {_likeness(job) for job in jobs}, opened.queue.jobs()
+    still_open = [job for job in known if not job.is_over and _likeness(job) in asked]
+    batches, left = {job.batch for job in still_open}, asked - {_likeness(job) for job in still_open}
+    through = (job for job in known if job.state is JobState.ENDED and job.exit_code != ExitCode.INTERRUPTED)
+    if again := [job.id for job in through if job.batch in batches and _likeness(job) in left]:
+        opened.claims.reopen(again)
+
+
+def _likeness(job: Job) -> tuple[str, ...]:
+    return (job.component, job.target, job.source, job.request)
 
 
 def work_off(opened: Fleet, batch: Batch, *, slots: int | None, say: Say, folder: Path) -> int:

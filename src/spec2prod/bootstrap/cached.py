@@ -94,7 +94,7 @@ def _store(root: Path | None = None, setting: str | None = None) -> Iterator[tup
     if url == "none" or ("://" not in place and not Path(place).exists()):
         yield None, place
         return
-    database = open_database(place)
+    database = open_database(place, looking=True)
     try:
         yield AnswerStore(database), database.name
     finally:

@@ -148,7 +148,7 @@ def opened() -> Iterator[Defects]:
     place = place_of_database(root, setting)
     if place == NOWHERE:
         raise UsageError("suspected defects are not kept", where="database_url", next_step="unset it, or SPEC2PROD_DATABASE_URL")
-    database = open_database(place)
+    database = open_database(place, looking=True)
     try:
         yield Defects(root, database, project_of(root, setting))
     finally:

@@ -6,30 +6,30 @@ import asyncio
 import hashlib
 import os
 import re
+import shutil
 import socket
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from spec2prod import __version__
 from spec2prod.adapters import programs
-from spec2prod.adapters.digests import Digests
 from spec2prod.adapters.journal import InMemoryJournal
 from spec2prod.adapters.store.database import Database, Hold, open_database
 from spec2prod.adapters.store.defects import DefectStore, PassingDefects, UnreadableDefects
 from spec2prod.adapters.store.journal import DurableJournal
 from spec2prod.adapters.store.runs import OPEN, TO_GO_ON_WITH, Runs, State, StoredRun, Write
-from spec2prod.adapters.tree import ProjectTree
 from spec2prod.application.ports import Clock, Defects, Event, Journal, Tree
 from spec2prod.bootstrap.agent import Shared, quota_rules
+from spec2prod.bootstrap.begun import identity_of, request_as_json
 from spec2prod.bootstrap.listening import told_to
 from spec2prod.bootstrap.project import project_root
 from spec2prod.bootstrap.request import Request
 from spec2prod.config.settings import Settings, read_settings
-from spec2prod.domain.plan import Plan
+from spec2prod.domain.plan import Plan, Stage
 from spec2prod.domain.run import Run
 from spec2prod.errors import ComponentBusyError, RunChangedError, StoreError, StoreLayoutError, TakenOverError
 
@@ -38,8 +38,6 @@ NOWHERE = "none"
 _SHORT = 8  # characters of an ID that people read
 _LOOK_AGAIN_S = 0.25
 _LISTEN_EVERY_S = 0.5
-_SOURCES = frozenset({".py", ".pyi", ".toml", ".cfg", ".ini", ".lock"})
-_CONFIGURATION = frozenset({"pyrightconfig.json", "requirements.txt", "requirements-dev.txt"})
 
 
 def place_of_database(root: Path, setting: str | None) -> str:
@@ -206,17 +204,27 @@ class Keeper:
         """Take back what an earlier attempt wrote, so that each of its steps finds the files that it was about."""
         take_back(Runs(self._opened()).writes(run), tree)
 
-    def go_on(self, run: StoredRun) -> None:
-        """Take up an earlier run, and tell so in one line.
+    def go_on(self, run: StoredRun, again_from: Stage | None = None) -> None:
+        """Take up an earlier run, and tell so in one line. What it did from one stage on is forgotten first, where that is asked.
 
         Raises:
             StoreError: where a record is not ours.
         """
         runs = Runs(self._opened())
         self.run = runs.take_up(replace(run, root=str(self._root), lock_name=self._lock_name))
+        if again_from is not None:
+            self._forget(self.run, again_from)
         self.journal = DurableJournal(self._opened(), self.run, self._tell)
         done = runs.steps(self.run)
         self._tell(f"going on with run {run.id[:_SHORT]}, {done} step{'' if done == 1 else 's'} of it {'is' if done == 1 else 'are'} done")
+
+    def _forget(self, run: StoredRun, again_from: Stage) -> None:
+        stages = tuple(Stage)
+        doomed = stages[stages.index(again_from) :]
+        count = Runs(self._opened()).forget(run, [str(each) for each in doomed])
+        if Stage.GENERATION in doomed:  # the conversations too: they would be found again under their IDs, and be at their ends
+            shutil.rmtree(self._root / ".spec2prod" / "runs" / run.id / "openhands", ignore_errors=True)
+        self._tell(f"{count} step{'' if count == 1 else 's'} forgotten, from {again_from} on")
 
     def begin(self, request: Request, plan: Plan, inputs: Mapping[str, str], *, secret: str = "") -> None:
         """Note a new run; where that fails it goes on all the same, and so it is told. `secret` is what its tests' answers must repeat."""
@@ -268,10 +276,23 @@ class Keeper:
             with suppress(StoreError):  # the journal tells of a database that is gone; it may be back by the next look
                 state, attempt = await asyncio.to_thread(runs.standing, run)
                 self._was_taken = attempt != run.attempt or state not in OPEN
+                if state is State.CANCELLING and not self._was_taken:
+                    self._tell("somebody cancels it (spec2prod cancel): stopping")
                 if self._was_taken or state is State.CANCELLING:
                     task.cancel()
                     return
                 await asyncio.to_thread(self._hold_on)
+
+    def as_kept(self, run: Run) -> Run:
+        """Return a run as it stands in the database: whether somebody cancelled it, and whether it can be gone on with."""
+        return replace(run, can_go_on=self.run is not None, cancelled=run.interrupted and not run.out_of_time and self._is_cancelled())
+
+    def _is_cancelled(self) -> bool:
+        if self.run is None or self._database is None:
+            return False
+        with suppress(StoreError):  # the journal tells of a database that is gone
+            return Runs(self._database).standing(self.run)[0] is State.CANCELLING
+        return False
 
     def refuse_taken(self) -> None:
         """Refuse to tell of a run that somebody else has begun anew, or goes on with: the report is theirs.
@@ -295,14 +316,11 @@ class Keeper:
             return
         with suppress(StoreError):  # the journal has told so already, or the verdict is told all the same
             runs = Runs(self._database)
-            asked_to_end = runs.standing(self.run)[0] is State.CANCELLING
-            state = State.FAILED_TO_FINISH if told is None else State.FINISHED
-            if asked_to_end:
-                state = State.CANCELLED
-            elif told is not None and told.interrupted:
-                state = State.INTERRUPTED
-                self._tell(f"it can be gone on with: spec2prod resume {self.run.id[:_SHORT]}")
-            runs.end(self.run, state, None if told is None else int(told.exit_code), told.conclusion if told else "")
+            if told is None:
+                state = State.CANCELLED if self._is_cancelled() else State.FAILED_TO_FINISH
+                runs.end(self.run, state, None, "")
+            else:
+                runs.end(self.run, _state_of(told), int(told.exit_code), told.conclusion, told.total_ms)
 
     def close(self) -> None:
         """Let go of lock and database."""
@@ -319,6 +337,13 @@ class Keeper:
             message = "the database is not open"
             raise StoreError(message, next_step="please report this")
         return self._database
+
+
+def _state_of(told: Run) -> State:
+    """Return how far a run came that told how it ended: one that was through before it heard that somebody cancels it is finished."""
+    if not told.interrupted:
+        return State.FINISHED
+    return State.CANCELLED if told.cancelled else State.INTERRUPTED
 
 
 def _is_there(place: str) -> bool:
@@ -353,55 +378,3 @@ async def open_keeper(request: Request, clock: Clock) -> Keeper:
         keeper.close()
         raise
     return keeper
-
-
-def identity_of(plan: Plan) -> str:
-    """Return the digest of what was asked: target, mode, rules, specification, model, interpreter; wherever the project lies.
-
-    The component's own test files are left out, and what follows from them: a run may have added some. They are among the inputs.
-    """
-    component = plan.component
-    interpreter = component.interpreter
-    if interpreter.is_relative_to(component.root):
-        interpreter = interpreter.relative_to(component.root)
-    anywhere = replace(component, root=Path(), interpreter=interpreter, tests=(), tests_folder="", data=(), named_by_path=False)
-    asked = replace(plan, run_id="", component=anywhere, time_limit_s=None, traces_requirements=False, left_out=())
-    return hashlib.sha256(repr(asked).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def inputs_of(tree: ProjectTree, plan: Plan) -> dict[str, str]:
-    """Return the files that a run may depend on, with their digests: all Python, configuration, the component's own, the promise."""
-    files = {path for path in tree.list_files() if PurePosixPath(path).suffix in _SOURCES or PurePosixPath(path).name in _CONFIGURATION}
-    files |= {*plan.component.files, plan.specification.path}
-    return Digests(tree.root).of(sorted(files))
-
-
-def request_as_json(request: Request) -> dict[str, Any]:
-    """Return how to ask the same again, from the same folder."""
-    return {
-        "spec": str(request.spec),
-        "component": request.component,
-        "target": request.target,
-        "async_mode": request.async_mode,
-        "component_path": None if request.component_path is None else str(request.component_path),
-        "overrides": {name: value for name, value in request.overrides.items() if value is not None},
-        "overrides_from": request.overrides_from,
-        "output": None if request.output is None else str(request.output),
-        "cwd": str(Path.cwd()),
-    }
-
-
-def request_from(run: StoredRun) -> Request:
-    """Return the request of a run, so that it is gone on with."""
-    told = run.request
-    return Request(
-        spec=Path(told["spec"]),
-        component=told["component"],
-        target=told["target"],
-        async_mode=bool(told["async_mode"]),
-        component_path=None if told["component_path"] is None else Path(told["component_path"]),
-        overrides=told["overrides"],
-        overrides_from=told["overrides_from"],
-        output=None if told["output"] is None else Path(told["output"]),
-        resume=run.id,
-    )

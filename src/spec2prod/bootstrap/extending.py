@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spec2prod.adapters.clock import SystemClock
 from spec2prod.adapters.interpreter import find_interpreter
 from spec2prod.adapters.store.breakers import breakers_in
 from spec2prod.adapters.store.quotas import SharedQuota
 from spec2prod.adapters.tree import STATE, ProjectTree
-from spec2prod.application.ports import Event
+from spec2prod.application.ports import Clock, Event
 from spec2prod.bootstrap.agent import Shared, agent_options, find_openhands, quota_rules
 from spec2prod.bootstrap.durable import database_of
 from spec2prod.bootstrap.listening import told_to
@@ -54,6 +55,7 @@ async def extend(task: str, grant: Grant) -> Extended:
     """
     from spec2prod.adapters.openhands.writer import OpenHandsWriter
 
+    clock = SystemClock()
     root = project_root()
     task_id, record = find_task(root, task)
     settings = read_settings(root, {}, os.environ)
@@ -61,7 +63,7 @@ async def extend(task: str, grant: Grant) -> Extended:
     limits = _raised(task_id, record, paused_at, grant)
     options = replace(_as_it_was(agent_options(settings), paused_at), max_concurrent=1)
     _refuse_pause(record, limits, options)
-    with _shared(root, settings, task_id) as shared:
+    with _shared(root, settings, task_id, clock) as shared:
         place = _workplace(root, record.run_id, settings)
         writer = OpenHandsWriter(options, place, breakers=shared.breakers, quota=shared.quota, tell=shared.tell)
         try:
@@ -71,21 +73,26 @@ async def extend(task: str, grant: Grant) -> Extended:
 
 
 @contextmanager
-def _shared(root: Path, settings: Settings, task_id: str) -> Iterator[Shared]:
+def _shared(root: Path, settings: Settings, task_id: str, clock: Clock) -> Iterator[Shared]:
     """Give what all runs on the database share about the agent: an extended task takes its turn like any."""
-    database = database_of(root, settings.database_url)
+    database, tell = database_of(root, settings.database_url), telling(clock)
     if database is None:
-        yield Shared(tell=_tell)
+        yield Shared(tell=tell)
         return
     try:
         quota = SharedQuota(database, quota_rules(settings), f"agents of task {task_id}")
-        yield Shared(breakers=breakers_in(database), quota=quota, tell=_tell)
+        yield Shared(breakers=breakers_in(database), quota=quota, tell=tell)
     finally:
         database.close()
 
 
-def _tell(text: str) -> None:
-    told_to().tell(Event(kind="agent", stage=None, text=text, at_ms=0.0))
+def telling(clock: Clock) -> Callable[[str], None]:
+    """Return what tells a sentence to whoever listens, with the time since the command began."""
+
+    def tell(text: str) -> None:
+        told_to().tell(Event(kind="agent", stage=None, text=text, at_ms=clock.elapsed_ms()))
+
+    return tell
 
 
 def find_task(root: Path, task: str) -> tuple[str, TaskRecord]:

@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from spec2prod.adapters.checkout import Checkout, Checkouts, source_of
+from spec2prod.adapters.checkout import Checkout, Checkouts, refuse_without_git, source_of
 from spec2prod.adapters.store.bell import bell_of
 from spec2prod.adapters.store.claims import Claims
 from spec2prod.adapters.store.database import Database, open_database
 from spec2prod.adapters.store.queue import Queue
+from spec2prod.adapters.store.runs import Runs
 from spec2prod.application.ports import Event
 from spec2prod.application.working import Pace, Perform, Tools, Until
 from spec2prod.bootstrap.attending import attended
@@ -52,20 +53,27 @@ class Fleet:
         """Return this machine's checkouts."""
         return Checkouts(self.folder)
 
+    @property
+    def works_alone(self) -> bool:
+        """Whether who submits must do the work, too: the database is the project's own, and no worker lives."""
+        return not self.database.shared and not self.living()
+
     def living(self) -> tuple[Crew, ...]:
         """Return the workers that live."""
         return tuple(each for each in self.queue.workers() if each.alive)
 
 
 @contextmanager
-def fleet(folder: Path | None = None) -> Iterator[Fleet]:
+def fleet(folder: Path | None = None, *, looking: bool = False) -> Iterator[Fleet]:
     """Open the fleet's database: the one that the environment names, else the project's own. `folder` is for checkouts.
+
+    Who is only `looking` at what is there makes no file.
 
     Raises:
         StoreError: where it cannot be opened.
     """
     place = _place()
-    database = open_database(place)
+    database = open_database(place, looking=looking)
     own = folder or cache_folder() / "fleet" / hashlib.sha256(database.name.encode()).hexdigest()[:12]
     try:
         yield Fleet(database=database, place=place, queue=Queue(database), claims=Claims(database), folder=own)
@@ -75,7 +83,7 @@ def fleet(folder: Path | None = None) -> Iterator[Fleet]:
 
 def _place() -> str:
     """Return where the database is; a worker of a fleet needs no project around it."""
-    if "://" in (named := os.environ.get(URL_NAME, "")):
+    if (named := os.environ.get(URL_NAME, "")).startswith(("postgresql://", "postgres://")):
         return named
     root = project_root()
     place = place_of_database(root, read_settings(root, {}, os.environ).database_url)
@@ -91,6 +99,16 @@ def new_crew(slots: int | None, labels: frozenset[str]) -> Crew:
     if count < 1:
         raise UsageError("a worker has one slot at least", where="--slots")
     return Crew(id=f"{host}-{secrets.token_hex(3)}", host=host, slots=count, labels=labels)
+
+
+def refuse_unfit(opened: Fleet) -> None:
+    """Refuse a machine that could do none of a shared queue's jobs: it would take one after the other, and end each as errored.
+
+    Raises:
+        ToolMissingError: where there is no git. A project's own database needs none, for its jobs run in the project as it lies.
+    """
+    if opened.database.shared:
+        asyncio.run(refuse_without_git())
 
 
 def work(opened: Fleet, crew: Crew, *, say: Say, until: Until, perform: Perform | None = None) -> int:
@@ -118,6 +136,8 @@ def performer(opened: Fleet, say: Say) -> Perform:
         if isinstance(told, Refusal) and isinstance(told.error, StoreUnreachableError):
             raise told.error
         conclusion = str(told.error) if isinstance(told, Refusal) else told.conclusion
+        for warning in () if isinstance(told, Refusal) else told.warnings:
+            say(f"{job.component}: {warning}")
         changes = await checkouts.changes(checkout)
         if told.exit_code != ExitCode.INTERRUPTED:  # else it goes on here, or is cleared up when it ended elsewhere
             await asyncio.to_thread(checkouts.remove, job.id)
@@ -174,10 +194,11 @@ def _interpreter(checkout: Checkout, overrides: Mapping[str, object]) -> dict[st
 
 
 def _clear_up(opened: Fleet) -> None:
-    """Take away checkouts of jobs that ended elsewhere, or are not known any more."""
-    names = opened.checkouts.names()
-    open_jobs = {job.id for job in opened.queue.jobs(names) if not job.is_over} if names else set()
-    for name in set(names) - open_jobs:
+    """Take away checkouts of jobs that ended elsewhere, or are not known any more; not one in which somebody goes on with the run."""
+    names, runs = opened.checkouts.names(), Runs(opened.database)
+    known = opened.queue.jobs(names) if names else ()
+    needed = {job.id for job in known if not job.is_over or (runs.has(job.run_id) and runs.is_alive(runs.find(job.run_id)))}
+    for name in set(names) - needed:
         opened.checkouts.remove(name)
 
 

@@ -100,7 +100,7 @@ def _loaded(name: str) -> GuardedGate:
     made = plugins.load(ENTRY_POINTS, name)
     lacking = [each for each in ("command", "read") if not callable(getattr(made, each, None))]
     if lacking:
-        raise ToolMissingError(f"the gate {name} is none: it has no {' and no '.join(lacking)}", next_step="see docs/how-to/add-a-gate.md")
+        raise ToolMissingError(f"the gate {name} is none: it has no {' and no '.join(lacking)}", next_step="spec2prod docs add-a-gate")
     return GuardedGate(inner=made, name=name)  # type: ignore[arg-type]  # the guard tells whatever else it lacks
 
 

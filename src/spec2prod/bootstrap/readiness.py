@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from spec2prod import __version__
@@ -21,6 +23,7 @@ from spec2prod.adapters.tree import ProjectTree
 from spec2prod.bootstrap.agent import agent_options, find_openhands
 from spec2prod.bootstrap.assembly import type_checking_of
 from spec2prod.bootstrap.characterising import environment_for
+from spec2prod.bootstrap.database_row import database_row
 from spec2prod.bootstrap.place import Place, place_of
 from spec2prod.bootstrap.project import project_root
 from spec2prod.config.rules import rules_for
@@ -30,7 +33,7 @@ from spec2prod.domain.command import Command
 from spec2prod.domain.component import Component
 from spec2prod.domain.plan import Target
 from spec2prod.domain.specification import Specification
-from spec2prod.errors import Spec2prodError
+from spec2prod.errors import SettingsError, Spec2prodError
 from spec2prod.gates.pytest_refusal import refusal
 from spec2prod.gates.type_checking import TypeCheckingGate
 
@@ -45,6 +48,8 @@ async def examine(component: str | None = None, component_path: Path | None = No
     host = ProcessHost(keep=("UV_CACHE_DIR",))
     tools = await examination.ask_all(host, tuple(_probes(place)))
     machine = (examination.look_at_disk(root), examination.look_at_state_folder(root), examination.look_at_port())
+    readable = all(row.state is State.OK for row in rows)  # else nobody knows which database is meant
+    database = [await asyncio.to_thread(database_row, root, settings)] if readable else []
     own = Row(name="spec2prod", state=State.OK, told=f"{__version__}, on Python {platform.python_version()}")
     return (
         own,
@@ -54,6 +59,7 @@ async def examine(component: str | None = None, component_path: Path | None = No
         *await _options(place, host),
         *_own_gates(settings, root),
         *machine,
+        *database,
         _sandbox(),
         *await _agent(settings, host, call=call),
         await _pynguin(settings, place, host),
@@ -85,7 +91,8 @@ def _component(name: str | None, path: Path | None, settings: Settings, root: Pa
 
 
 def _trouble(name: str, error: Spec2prodError) -> Row:
-    return Row(name=name, state=State.BROKEN, told=str(safe(str(error))), next_step=error.next_step)
+    told = error.message.replace(f"no {name};", "there is none;", 1) if error.where == name else str(error)  # the row has the name
+    return Row(name=name, state=State.BROKEN, told=str(safe(told)), next_step=error.next_step)
 
 
 def _probes(place: Place | None) -> Iterator[Probe]:
@@ -96,8 +103,9 @@ def _probes(place: Place | None) -> Iterator[Probe]:
         for module in ("pytest", "coverage"):
             step = f"{python} -m pip install {module}"
             yield Probe(name=module, argv=(str(python), "-m", module, "--version"), next_step=step)
-        checker = type_checking_of(place)
-        yield _tool(checker.checker, checker.program, python=python, asked_by=_asked_by(checker, place))
+        with suppress(SettingsError):  # nobody knows which checker is asked for: the row of the settings says why
+            checker = type_checking_of(place)
+            yield _tool(checker.checker, checker.program, python=python, asked_by=_asked_by(checker, place))
         yield _tool("ruff", programs.own_or_ours("ruff", python), python=python)
     for name, module in (("detect-secrets", "detect_secrets"), ("bandit", "bandit")):
         yield _tool(name, programs.ours(module))

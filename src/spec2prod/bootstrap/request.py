@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spec2prod.domain.plan import Mode, Target
+from spec2prod.domain.plan import Mode, Stage, Target
 from spec2prod.domain.schedule import Priority
 from spec2prod.errors import UsageError
 
@@ -21,7 +21,8 @@ class Request:
 
     `root` is the project's folder; unless given, it is found from the component's path, or from here. `output` is where the report
     goes. `new` asks for a run of its own in spite of an interrupted one, `wait` is off where another run of the component is not to
-    be waited for, `resume` is the ID of a run to go on with. `priority` is its own among the runs that share this machine.
+    be waited for, `resume` is the ID of a run to go on with, which forgets what it did from the stage `again_from` on. `priority` is its
+    own among the runs that share this machine.
     """
 
     spec: Path
@@ -36,6 +37,7 @@ class Request:
     new: bool = False
     wait: bool = True
     resume: str = ""
+    again_from: Stage | None = None
     priority: Priority = Priority.NORMAL
 
     @property

@@ -20,7 +20,8 @@ from spec2prod.bootstrap.agent import Nobody, ready_writer
 from spec2prod.bootstrap.ahead import Ahead
 from spec2prod.bootstrap.ahead_learnt import learn, with_given_up
 from spec2prod.bootstrap.assembly import ports_of
-from spec2prod.bootstrap.durable import Keeper, inputs_of, open_keeper, project_of
+from spec2prod.bootstrap.begun import inputs_of
+from spec2prod.bootstrap.durable import Keeper, open_keeper, project_of
 from spec2prod.bootstrap.generators import OPENHANDS, writers_of
 from spec2prod.bootstrap.listening import is_listening, told_to
 from spec2prod.bootstrap.memory import memory_of, refuse_unknown_names, settle
@@ -94,7 +95,7 @@ async def _kept(request: Request, keeper: Keeper, clock: SystemClock, started_at
             run_id = earlier.id
             keeper.take_back(earlier, place.tree)
             plan, place = prepare(request, run_id)
-            keeper.go_on(earlier)
+            keeper.go_on(earlier, request.again_from)
         else:
             keeper.begin(request, plan, inputs, secret=calling.ahead.host.secret if calling.ahead else "")
         place.tree.make_run_folder()
@@ -130,6 +131,7 @@ async def _run(plan: Plan, place: Place, clock: SystemClock, calling: Calling, k
     ports = replace(ports, writer=writers_of(plan, place, agent, ports.host))
     with _stoppable(clock, takes_signals=calling.takes_signals) as task, keeper.listening(task):
         run = await _unwrapped(run_plan(plan, ports, prelude=prelude))
+    run = keeper.as_kept(run)
     if calling.ahead:
         run = replace(with_given_up(calling.ahead, run), started_at=clock.began_at)
         learn(calling.ahead, plan, ports, run)

@@ -22,7 +22,7 @@ from spec2prod.domain.specification import DRAFT_MARK, Specification
 from spec2prod.errors import SettingsError, SpecificationError
 
 _FILE = "pyproject.toml"
-_IGNORED = ".spec2prod/"
+_IGNORED = (".spec2prod/", "workflow_report_*.json")
 _LARGEST = 1_000_000  # characters of a file that is looked at for promises
 
 
@@ -182,10 +182,12 @@ def _specifications(start: Start) -> Iterator[str]:
 def _gitignore(start: Start) -> Iterator[str]:
     file = start.root / ".gitignore"
     text = _exact(file)
-    if text is None or any(line.strip().strip("/") == _IGNORED.strip("/") for line in text.splitlines()):
+    there = {line.strip().strip("/") for line in (text or "").splitlines()}
+    missing = [each for each in _IGNORED if each.strip("/") not in there]
+    if text is None or not missing:
         return
     newline = "\r\n" if "\r\n" in text else "\n"
-    _replace(file, text + ("" if not text or text.endswith("\n") else newline) + _IGNORED + newline)
+    _replace(file, text + ("" if not text or text.endswith("\n") else newline) + "".join(each + newline for each in missing))
     yield ".gitignore"
 
 

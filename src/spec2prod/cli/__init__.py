@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from spec2prod import __version__
-from spec2prod.cli import streams
+from spec2prod.cli import parsing, streams
 from spec2prod.cli.output import guarded
 
 _FILES = (
     *("init", "doctor", "plan", "run", "trace", "judge", "defects", "runs", "extend", "worker", "queue", "releases"),
-    *("gates", "config", "explain", "cache", "openhands", "pynguin"),
+    *("gates", "config", "explain", "cache", "openhands", "pynguin", "docs"),
 )
 """The files that declare commands, in the order of `--help`; one has the command of its own name, unless told below."""
 _COMMANDS = {"runs": ("runs", "resume", "retry", "cancel"), "releases": ("releases", "rollback", "attest")}
@@ -57,14 +57,15 @@ def parser(asked: str = "") -> argparse.ArgumentParser:
     """
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    whole = argparse.ArgumentParser(
+    whole: argparse.ArgumentParser = parsing.Parser(
         prog="spec2prod",
         description="Take a Python component from its markdown specification to production, with one truthful verdict per step.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     whole.add_argument("--version", action="version", version=f"spec2prod {__version__}")
-    commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    whole.set_defaults(command=parsing.refuse_nothing, debug=False)
+    commands = whole.add_subparsers(title="commands", metavar="COMMAND")
     for file in [file for file in _FILES if asked in _COMMANDS.get(file, (file,))] or _FILES:
         import_module(f"{__name__}.{file}").add(commands, common)
     return whole

@@ -34,7 +34,7 @@ examples:
 
 
 _OF_ONE_RUN = {
-    "new": "in the queue a component that is not over is gone on with, and one that is over begins anew",
+    "new": "in the queue what is not over is gone on with, and what is over begins anew",
     "no_wait": "in the queue a component waits for its turn",
 }
 
@@ -79,9 +79,9 @@ def run_batch(args: argparse.Namespace, overrides: dict[str, object]) -> int:
 
     say = _sayer()
     with fleet() as opened:
+        alone = opened.works_alone
         batch = submit(opened, _order(args, overrides))
         _tell_submitted(batch, opened, say)
-        alone = not opened.database.shared and not opened.living()
         folder = Path.cwd()
         if alone:
             work_off(opened, batch, slots=args.slots, say=say, folder=folder)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 _EPILOG = """\
 Every tool is started and asked for its version. Rows marked optional are needed by some runs only: the agent server and the model
 by --enable-openhands (by every run where enable_openhands_test_generation is set), git and the sandbox by none.
-The model's key is never shown, and nothing is spent unless you give --call.
+The database is looked at as it is: the project's own file, or the server that SPEC2PROD_DATABASE_URL names, and what the login there may;
+nothing is made or migrated. The model's key and a password are never shown, and nothing is spent unless you give --call.
 
 exit codes: 0 nothing that is required is missing or broken, 4 something is, 2 usage
 
@@ -32,7 +33,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: a
     parser = commands.add_parser(
         "doctor",
         parents=[common],
-        help="look whether tools, interpreter, disk, agent server and model are ready",
+        help="look whether tools, interpreter, disk, database, agent server and model are ready",
         description="Look at everything that runs need on this machine; each row is ok, missing or broken.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

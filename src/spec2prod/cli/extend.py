@@ -6,10 +6,12 @@ import argparse
 from typing import TYPE_CHECKING
 
 from spec2prod.cli.output import console, fail
+from spec2prod.cli.telling import counted
 from spec2prod.errors import ExitCode
 
 if TYPE_CHECKING:
     from spec2prod.bootstrap.extending import Extended
+    from spec2prod.domain.candidate import TaskOutcome
 
 _EPILOG = """\
 A task that reaches a limit is paused, not thrown away: its conversation, its copy of your project and what it has cost
@@ -52,12 +54,13 @@ def extend(args: argparse.Namespace) -> int:
     grant = extending.granted(seconds=args.seconds, iterations=args.iterations, tokens=args.tokens, usd=args.usd)
     with telling(console(stderr=True)):
         extended = run_to_the_end(extending.extend(args.task, grant))
-    return _tell(extended)
+    return tell(extended)
 
 
-def _tell(extended: Extended) -> int:
+def tell(extended: Extended) -> int:
+    """Tell how an extended task ended; return the exit code."""
     outcome = extended.outcome
-    used = f"{outcome.llm_calls} calls of {outcome.model or 'the model'}, ${outcome.cost_usd:.4f} in all"
+    used = _used(outcome)
     if outcome.resumable:
         return fail(f"{outcome.module}: {outcome.reason} ({used})", outcome.next_step, ExitCode.PENDING)
     if outcome.text is None:
@@ -67,6 +70,13 @@ def _tell(extended: Extended) -> int:
     out.print(f"{outcome.module}: delivered {outcome.test_file} ({used})", soft_wrap=True, markup=False)
     out.print(f"judge it: spec2prod resume {extended.run_id}", soft_wrap=True, markup=False)
     return ExitCode.PROMOTED
+
+
+def _used(outcome: TaskOutcome) -> str:
+    """Return what a task has used in all; where no price is known, 0 is no sum."""
+    model = outcome.model or "the model"
+    cost = f"${outcome.cost_usd:.4f} in all" if outcome.is_priced else f"no price is known for {model}"
+    return f"{counted(outcome.llm_calls, 'call')} of {model}, {cost}"
 
 
 def _amount(text: str) -> float:

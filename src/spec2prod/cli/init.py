@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 What it writes, and nothing else: [tool.spec2prod] at the end of pyproject.toml (an existing section stays as it is), a draft of
-specs/<component>.md for each component that has no specification, and .spec2prod/ in .gitignore if there is one. A missing
-pyproject.toml is made only with your consent (--yes, or a y). A second run changes nothing.
+specs/<component>.md for each component that has no specification, and, in .gitignore if there is one, what a run leaves: .spec2prod/
+and workflow_report_*.json. A missing pyproject.toml is made only with your consent (--yes, or a y). A second run changes nothing.
 
 A markdown file that promises something (the guide's headings, IDs, Given/When/Then, EARS or OpenSpec) is taken for a component's
 specification where it is named like it, or like one of its modules, or where its requirements name what it defines: then nothing is
@@ -31,7 +31,7 @@ examples:
 """
 
 
-_ADDED = {"pyproject.toml": "[tool.spec2prod]", ".gitignore": ".spec2prod/"}
+_ADDED = {"pyproject.toml": "[tool.spec2prod]", ".gitignore": "what a run leaves"}
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:

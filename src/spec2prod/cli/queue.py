@@ -68,7 +68,7 @@ def show(args: argparse.Namespace) -> int:
     """Show."""
     from spec2prod.bootstrap.fleet import fleet, overview
 
-    with fleet() as opened:
+    with fleet(looking=True) as opened:
         seen = overview(opened.queue, ended=args.ended)
         if args.json:
             document(_document(seen))
@@ -90,7 +90,7 @@ def move(args: argparse.Namespace) -> int:
     from spec2prod.bootstrap.fleet import fleet
     from spec2prod.domain.fleet import priority_of
 
-    with fleet() as opened:
+    with fleet(looking=True) as opened:
         job = opened.queue.find(args.job)
         if args.before:
             opened.queue.put_before(job, opened.queue.find(args.before))
@@ -104,7 +104,7 @@ def remove(args: argparse.Namespace) -> int:
     """Take a job out."""
     from spec2prod.bootstrap.fleet import fleet
 
-    with fleet() as opened:
+    with fleet(looking=True) as opened:
         job = opened.queue.find(args.job)
         opened.queue.withdraw(job)
         Teller().line(f"{job.component} ({job.id}) is taken out")
@@ -125,7 +125,7 @@ def drain(args: argparse.Namespace) -> int:
     """Have a worker end."""
     from spec2prod.bootstrap.fleet import fleet
 
-    with fleet() as opened:
+    with fleet(looking=True) as opened:
         opened.queue.drain(args.worker)
     Teller().line(f"{args.worker} finishes what it runs, and ends")
     return ExitCode.PROMOTED
@@ -134,7 +134,7 @@ def drain(args: argparse.Namespace) -> int:
 def _print(name: str, which: int, word: str) -> int:
     from spec2prod.bootstrap.fleet import fleet
 
-    with fleet() as opened:
+    with fleet(looking=True) as opened:
         job, since = opened.queue.find_ended(name)
         text = opened.queue.outcome(job.id)[which]
     if not text:

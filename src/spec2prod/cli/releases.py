@@ -11,7 +11,7 @@ from spec2prod.errors import ExitCode
 if TYPE_CHECKING:
     from spec2prod.bootstrap.releases import Shelf
     from spec2prod.domain.plan import Target
-    from spec2prod.domain.release import Deployment, Listed
+    from spec2prod.domain.release import Deployment, Kind, Listed
 
 ENVIRONMENTS = ("staging", "production")
 _SHORT = 12  # characters of a digest
@@ -29,7 +29,10 @@ def _releases(commands: argparse._SubParsersAction[argparse.ArgumentParser], com
         "releases",
         parents=[common],
         help="list an environment's releases: digest, version, time, run, verdict, and which is current",
-        description="List an environment's releases, the newest last.",
+        description=(
+            "List an environment's releases, the newest last: when each was released, by which run, and with which verdict. A rollback "
+            "is told beside it, with its own time."
+        ),
     )
     _add_environment(parser)
     parser.add_argument("--component", metavar="NAME", help="this component's alone")
@@ -146,7 +149,7 @@ def _show(rows: list[Listed]) -> None:
             row.digest[:_SHORT],
             row.component,
             row.version,
-            row.at[:19],
+            _moment(row.at),
             row.run_id[:8],
             str(row.verdict),
             _what(row),
@@ -155,5 +158,15 @@ def _show(rows: list[Listed]) -> None:
 
 
 def _what(row: Listed) -> str:
-    told = [str(row.kind).replace("_", " "), *(["on hold"] if row.is_held else []), *row.reasons]
-    return "current" if row.is_current and len(told) == 1 else ("current, " if row.is_current else "") + "; ".join(told)
+    """Say what became of a release: how it ended, what was done with it since and when, and where it stands."""
+    later = [f"{_worded(each.kind)} {_moment(each.at)}" for each in row.later]
+    now = "current" if row.since == row.at else f"current since {_moment(row.since)}"
+    return "; ".join([_worded(row.kind), *row.reasons, *later, *([now] if row.is_current else []), *(["on hold"] if row.is_held else [])])
+
+
+def _worded(kind: Kind) -> str:
+    return kind.replace("_", " ")
+
+
+def _moment(at: str) -> str:
+    return at[:19]

@@ -27,16 +27,22 @@ _STYLES = {"running": "green", "died": "red", "interrupted": "yellow", "failed-t
 _RESUME = """\
 The run goes on with the files it began with: what it has written itself is taken back first, and written again when it is
 due. Steps that are done are answered from their records, the agent's tests among them; nothing is paid twice. Where the
-specification, a setting or a file has changed since, it is refused, and spec2prod run begins a new one.
+specification, a setting or a file has changed since, it is refused, and spec2prod run begins a new one. A cancelled run can be
+gone on with, too. A run that a worker did goes on in the worker's checkout; where that is gone it is refused, with what goes on instead.
 
 spec2prod run does the same where the last run of the same question was interrupted.
 """
 _RETRY = """\
-A "no" is an answer, and is kept as one: resume does not ask it again. retry forgets the answers from one stage on.
+A "no" is an answer, and is kept as one: resume does not ask it again. retry forgets the answers from one stage on, if the
+run can be gone on with; else it forgets nothing.
 
 examples:
   spec2prod retry 1f0c9a2b --from testing
   spec2prod retry 1f0c9a2b --from openhands_test_generation      asks the agent again, and pays again
+"""
+_CANCEL = """\
+The run ends cleanly, within seconds; on this machine it is killed if it does not. Who submits to a fleet can stop the runs of jobs in the
+queue: their worker does it. What waits in the queue is taken out with spec2prod queue remove.
 """
 
 
@@ -55,7 +61,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: a
     parser.add_argument("--from", dest="stage", required=True, choices=STAGES, help="the first stage that is asked again")
     _add_report(parser)
     parser.set_defaults(command=retry)
-    parser = _on_a_run(commands, common, "cancel", "stop a run, also one on another machine that shares the database", "")
+    parser = _on_a_run(commands, common, "cancel", "stop a run, also one on another machine that shares the database", _CANCEL)
     parser.set_defaults(command=cancel)
 
 
@@ -109,9 +115,7 @@ def retry(args: argparse.Namespace) -> int:
     from spec2prod.domain.plan import Stage
 
     output = _absolute(args.output)
-    request, forgotten = to_retry(args.run, Stage(args.stage))
-    console(stderr=args.json).print(f"{counted(forgotten, 'step')} forgotten, from {args.stage} on", soft_wrap=True, markup=False)
-    return _go_on(request, output, json=args.json)
+    return _go_on(to_retry(args.run, Stage(args.stage)), output, json=args.json)
 
 
 def cancel(args: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ reach the repository from here. The tests of what is submitted run on this machi
 let run code here.
 
 When a worker dies, another one goes on with its runs within two seconds, as the same runs. Ctrl-C (or SIGTERM) once:
-finish what runs and take nothing new. Twice: stop at once, and give it back.
+finish what runs and take nothing new. Twice: stop at once, and give it back: the next worker goes on with the same run.
 
 examples:
   spec2prod worker --slots 4
@@ -45,7 +45,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: a
 def worker(args: argparse.Namespace) -> int:
     """Work."""
     from spec2prod.application.working import Until
-    from spec2prod.bootstrap.fleet import fleet, new_crew, work
+    from spec2prod.bootstrap.fleet import fleet, new_crew, refuse_unfit, work
     from spec2prod.domain.fleet import labels_of
 
     out = console(stderr=False)
@@ -55,6 +55,7 @@ def worker(args: argparse.Namespace) -> int:
 
     crew = new_crew(args.slots, labels_of(args.labels))
     with fleet(Path(args.folder) if args.folder else None) as opened:
+        refuse_unfit(opened)
         labels = f", labels {', '.join(sorted(crew.labels))}" if crew.labels else ""
         say(f"worker {crew.id} works for {opened.database.name}: {crew.slots} at once{labels}")
         return work(opened, crew, say=say, until=Until(empty=args.until_empty, most=1 if args.once else None))

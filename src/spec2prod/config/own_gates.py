@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
@@ -21,8 +23,38 @@ def installed_gates() -> frozenset[str]:
 
 
 def problems(table: Table) -> list[InitErrorDetails]:
-    """Return all that is wrong, each with its address."""
+    """Return all that is wrong with gates and the rules on them, each with its address; names that no gate has are told by `unknown`."""
     return [*_of_rules(table), *(problem for name, gate in table.gates.items() for problem in _of_gate(name, gate, table))]
+
+
+def unknown(values: Mapping[str, Any]) -> list[InitErrorDetails]:
+    """Return the names in rules and waivers that no gate has. It reads what was written, so that no other mistake hides them."""
+    own = tuple(_table(values.get("gates")))
+    ruled = {(target, name) for target, rules in _table(values.get("rules")).items() for name in _table(rules)}
+    asked = sorted({name for _, name in ruled} - {*TargetRules.model_fields, *own})
+    installed = installed_gates().intersection(asked) if asked else frozenset()
+    names = (*TargetRules.model_fields, *own, *sorted(installed))
+    rules = [_wrong(f"no such setting{near(name, names)}", ("rules", *place, name)) for *place, name in sorted(ruled) if name not in names]
+    waivers = values.get("waivers")
+    given = enumerate(waivers if isinstance(waivers, list | tuple) else ())
+    waived = ((number, str(gate)) for number, each in given if (gate := _table(each).get("gate")) and isinstance(gate, str))
+    listed = f"; there are {', '.join(names)}"
+    return rules + [
+        _wrong(f"no gate is called {gate}{near(gate, names) or listed}", ("waivers", number, "gate"))
+        for number, gate in waived
+        if gate not in names
+    ]
+
+
+def near(name: str, names: Iterable[str]) -> str:
+    """Return the question whether a near name was meant, empty where none is near."""
+    found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.4)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    """Return what is a table; of anything else, which the schema refuses, nothing."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def _of_rules(table: Table) -> Iterator[InitErrorDetails]:
@@ -31,9 +63,7 @@ def _of_rules(table: Table) -> Iterator[InitErrorDetails]:
             where = ("rules", target, name)
             figures = rule.__pydantic_extra__ or {}
             gate = table.gates.get(name)
-            if gate is None and name not in installed_gates():
-                yield InitErrorDetails(type="extra_forbidden", loc=where, input=None)
-            elif gate is None and not figures:
+            if gate is None and not figures and name in installed_gates():
                 yield _wrong("name a figure of the gate, and its threshold: nothing would be asked", where)
             elif gate is not None:
                 yield from (
@@ -67,5 +97,5 @@ def _targets(table: Table) -> Iterator[tuple[str, TargetRules]]:
     yield from (("development", table.rules.development), ("staging", table.rules.staging), ("production", table.rules.production))
 
 
-def _wrong(message: str, where: tuple[str, ...]) -> InitErrorDetails:
+def _wrong(message: str, where: tuple[int | str, ...]) -> InitErrorDetails:
     return InitErrorDetails(type=PydanticCustomError("own_gate", "{message}", {"message": message}), loc=where, input=None)

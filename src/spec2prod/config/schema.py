@@ -5,19 +5,46 @@ The published JSON Schema, `spec2prod config show` and the page of settings are 
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+
+@dataclass(frozen=True)
+class Form:
+    """A text's form: a pattern for the published schema, and words for whoever wrote something else."""
+
+    pattern: str
+    told: str
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Read a text as ever, and in another form refuse it in our words."""
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, object]:
+        """Publish the pattern."""
+        return {**handler(schema), "pattern": self.pattern}
+
+    def _checked(self, text: str) -> str:
+        if re.search(self.pattern.replace("$", r"\Z"), text) is None:  # `$` would take a newline at the end
+            raise PydanticCustomError("form", self.told)
+        return text
+
 
 type Percent = Annotated[float, Field(ge=0, le=100)]
 type Count = Annotated[float, Field(ge=0)]
 type Seconds = Annotated[float, Field(gt=0, le=86_400)]
 type Name = Annotated[str, Field(min_length=1)]
-type Sentence = Annotated[str, Field(pattern=r"\S")]
-type Url = Annotated[str, Field(pattern=r"^https?://\S+$")]
-type DatabaseUrl = Annotated[str, Field(pattern=r"^((postgresql|postgres)://\S+|sqlite:///.+|none)$")]
-type Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+type Sentence = Annotated[str, Form(r"\S", "must not be empty")]
+type Url = Annotated[str, Form(r"^https?://\S+$", "must be http://… or https://…, without spaces")]
+type DatabaseUrl = Annotated[
+    str, Form(r"^((postgresql|postgres)://\S+|sqlite:///.+|none)$", "must be postgresql://…, sqlite:///PATH, or none for nowhere")
+]
+type Variable = Annotated[str, Form(r"^[A-Za-z_][A-Za-z0-9_]*$", "must be the name of a variable: letters, digits and underscores")]
 type Names = Annotated[tuple[Name, ...], Field(strict=False)]  # TOML has lists, not tuples
 
 _REQUIRED = 'whether its "no" stops the promotion; an optional gate warns'

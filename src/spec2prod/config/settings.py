@@ -8,15 +8,15 @@ while its owner named another.
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard, get_args, get_origin
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
-from spec2prod.config.own_gates import problems
+from spec2prod.config.checking import checked
+from spec2prod.config.own_gates import near
 from spec2prod.config.schema import Table, TargetRules
 from spec2prod.domain.locate import ComponentSetting
 from spec2prod.domain.waiver import Waiver
@@ -94,27 +94,11 @@ def read_settings(
     for name, value in _given(overrides or {}):
         _put(values, name, value)
         origins[name] = overrides_from
-    try:
-        table = Table.model_validate(values)
-        if wrong := problems(table):
-            raise ValidationError.from_exception_data("settings", wrong)
-    except ValidationError as error:
-        raise _told(error, origins) from None
+    table, wrong = checked(values)
+    if wrong:
+        raise _listed([(_address(each["loc"], origins), _sentence(each["loc"], each["type"], each["msg"])) for each in wrong])
     read = {name: getattr(table, name) for name in Table.model_fields}
-    settings = Settings.model_construct(**read, origins=origins)  # it is all validated already
-    if unknown := tuple(_of_no_gate(settings)):
-        raise _listed(unknown)
-    return settings
-
-
-def _of_no_gate(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Yield each waiver of a gate that does not exist: its address, and a near name."""
-    names = settings.gate_names()
-    for number, waiver in enumerate(settings.waivers):
-        if waiver.gate not in names:
-            near = difflib.get_close_matches(waiver.gate, names, n=1, cutoff=0.4)
-            known = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
-            yield f"{_FILE}: {_TABLE}.waivers[{number}].gate", f"no gate is called {waiver.gate}; {known}"
+    return Settings.model_construct(**read, origins=origins)  # it is all validated already
 
 
 def _of_project(root: Path) -> dict[str, Any]:
@@ -168,15 +152,8 @@ def unescaped(name: str) -> str:
     return name.replace("%2E", ".").replace("%25", "%")
 
 
-def _told(error: ValidationError, origins: Mapping[str, str]) -> SettingsError:
-    """Return all that is wrong as one error: the first address in `where`, one line each where there are several."""
-    wrong = [
-        (_address(each["loc"], origins), _sentence(each["loc"], each["type"], each["msg"])) for each in error.errors(include_url=False)
-    ]
-    return _listed(wrong)
-
-
 def _listed(wrong: Sequence[tuple[str, str]]) -> SettingsError:
+    """Return all that is wrong as one error: the address in `where` if there is one mistake, else one line each."""
     step = f"Mend {'it' if len(wrong) == 1 else 'them'} and start again; nothing has run."
     if len(wrong) == 1:
         return SettingsError(wrong[0][1], where=wrong[0][0], next_step=step)
@@ -195,8 +172,7 @@ def _address(location: tuple[int | str, ...], origins: Mapping[str, str]) -> str
 def _sentence(location: tuple[int | str, ...], kind: str, message: str) -> str:
     if kind != "extra_forbidden":
         return _PLAINLY.get(kind, message[:1].lower() + message[1:])
-    near = difflib.get_close_matches(str(location[-1]), _names(location[:-1]), n=1, cutoff=0.4)
-    return "no such setting" + (f"; did you mean {near[0]}?" if near else "")
+    return f"no such setting{near(str(location[-1]), _names(location[:-1]))}"
 
 
 def _names(location: tuple[int | str, ...]) -> list[str]:

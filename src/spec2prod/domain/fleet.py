@@ -63,7 +63,7 @@ class Job:
     @property
     def run_id(self) -> str:
         """Return the name of its run: the same one whoever runs it, and nobody else's, since it follows from the job's own name."""
-        return str(uuid.uuid5(uuid.NAMESPACE_OID, f"spec2prod job {self.id}"))
+        return run_id_of(self.id)
 
     @property
     def is_over(self) -> bool:
@@ -96,6 +96,11 @@ class Crew:
     labels: frozenset[str] = frozenset()
     draining: bool = False
     alive: bool = True
+
+
+def run_id_of(job: str) -> str:
+    """Return the name of a job's run."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"spec2prod job {job}"))
 
 
 def turn_of(priority: Priority, submitted_at: float) -> float:
@@ -211,13 +216,18 @@ def why_waiting(job: Job, needed: Sequence[Job], workers: Sequence[Crew], runnin
         return f"needs {', '.join(open_needs)}"
     living = [each for each in workers if each.alive and not each.draining]
     if not living:
-        return "no worker takes jobs: start one with spec2prod worker"
+        return f"no worker takes jobs: start one with {_worker_for(job)}"
     fitting = [each for each in living if suits(job, each)]
     if not fitting:
-        return f"no worker has the labels {', '.join(sorted(job.labels))}"
+        return f"no worker has the labels {', '.join(sorted(job.labels))}: start one with {_worker_for(job)}"
     slots = sum(each.slots for each in fitting)
     busy = sum(running.get(each.id, 0) for each in fitting)
     return f"every slot is taken ({busy} of {slots})" if busy >= slots else "its turn"
+
+
+def _worker_for(job: Job) -> str:
+    """Return the command that starts a worker for a job."""
+    return "spec2prod worker" + (f" --labels {','.join(sorted(job.labels))}" if job.labels else "")
 
 
 def worst_of(jobs: Sequence[Job]) -> int:

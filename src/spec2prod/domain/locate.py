@@ -149,6 +149,7 @@ def _by_convention(layout: Layout, name: str) -> str:
         raise ComponentAmbiguousError(f"{len(outer)} components are called {name}: {listed}", where=f"component {name}", next_step=step)
     looked = f"src/{name}/, src/{name}.py, {name}/, {name}.py, and a package or module whose dotted path ends in {name}"
     step = f"Give its path with --component-path, or in [tool.spec2prod.components.{name}].{_near(layout, wanted)}"
+    step = step if layout.modules else "Start it in the project's folder: there is no Python code here."
     raise ComponentNotFoundError(f"no component {name}; looked for {looked}", where=f"component {name}", next_step=step)
 
 

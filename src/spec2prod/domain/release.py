@@ -7,7 +7,7 @@ stands is folded from them: nothing else has to be kept in step with it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -269,6 +269,7 @@ def _attested(rules: ProductionRules, name: str, artifact: Artifact, attestation
         needed=f"an attestation for this digest ({rules.attestations_origin})",
         required=True,
         next_step="" if valid else step,
+        attested=True,
     )
 
 
@@ -291,7 +292,11 @@ def _required_time(text: str) -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """One row of an environment's releases, as people read it."""
+    """One row of an environment's releases, as people read it: what its release was, and what came `later`.
+
+    `at`, `run_id`, `verdict`, `kind` and `reasons` are of the release itself, or of the attempt at it; `later` are what was done with it
+    since, the oldest first. `since` is when what is current became so: its release, or a rollback to it.
+    """
 
     digest: str
     component: str
@@ -302,27 +307,44 @@ class Listed:
     kind: Kind
     is_current: bool
     is_held: bool
-    reasons: tuple[str, ...] = field(default=())
+    since: str = ""
+    reasons: tuple[str, ...] = ()
+    later: tuple[Entry, ...] = ()
 
 
 def listed(entries: Sequence[Entry]) -> tuple[Listed, ...]:
-    """Return a component's releases, each as it was last heard of, the newest last."""
+    """Return a component's releases, in the order in which each was released last, the newest last."""
     now = standing(entries)
-    told = [entry for entry in entries if entry.kind is not Kind.HOLD_LIFTED]
-    last = {entry.digest: entry for entry in told if entry.digest}
-    ordered = sorted(last.values(), key=told.index)
+    by_digest: dict[str, list[int]] = {}
+    for place, entry in enumerate(entries):
+        if entry.digest:
+            by_digest.setdefault(entry.digest, []).append(place)
+    made = {digest: _made([(place, entries[place]) for place in places]) for digest, places in by_digest.items()}
     return tuple(
-        Listed(
-            digest=entry.digest,
-            component=entry.component,
-            version=entry.version,
-            at=entry.at,
-            run_id=entry.run_id,
-            verdict=entry.verdict,
-            kind=entry.kind,
-            is_current=entry.digest == now.current,
-            is_held=entry.digest in now.held,
-            reasons=entry.reasons,
-        )
-        for entry in ordered
+        _row(entries[made[digest]], [entries[place] for place in by_digest[digest] if place > made[digest]], now)
+        for digest in sorted(made, key=made.__getitem__)
+    )
+
+
+def _made(told: Sequence[tuple[int, Entry]]) -> int:
+    """Return the place of the entry that tells how a digest was released last; of one that was only found there, the first."""
+    releases = [place for place, entry in told if entry.kind in {Kind.RELEASED, Kind.TAKEN_BACK}]
+    return releases[-1] if releases else told[0][0]
+
+
+def _row(entry: Entry, later: Sequence[Entry], now: Standing) -> Listed:
+    is_current = entry.digest == now.current
+    return Listed(
+        digest=entry.digest,
+        component=entry.component,
+        version=entry.version,
+        at=entry.at,
+        run_id=entry.run_id,
+        verdict=entry.verdict,
+        kind=entry.kind,
+        is_current=is_current,
+        is_held=entry.digest in now.held,
+        since=now.since if is_current else "",
+        reasons=entry.reasons,
+        later=tuple(later),
     )

@@ -20,14 +20,18 @@ if TYPE_CHECKING:
     from spec2prod.domain.rounds import Round
     from spec2prod.domain.trace import Matrix
 
+CANCELLED = "the run was cancelled (spec2prod cancel)"
+SHORT = 8
+"""Characters of a run's ID that people read."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageResult:
     """How one stage went.
 
     `gates` are judged last and on the final tree; `first_gates` is what they said before the tree changed, empty where it
-    did not. `errors` are sentences; `outputs` are facts for the report. `rolled_back` says that a release was tried and taken back,
-    `timed_out` that the stage's own time limit ended it.
+    did not. `errors` are sentences, `next_steps` what the reader can do about them; `outputs` are facts for the report. `rolled_back` says
+    that a release was tried and taken back, `timed_out` that the stage's own time limit ended it.
     """
 
     stage: Stage
@@ -35,6 +39,7 @@ class StageResult:
     gates: tuple[Judgement, ...] = ()
     first_gates: tuple[Judgement, ...] = ()
     errors: tuple[str, ...] = ()
+    next_steps: tuple[str, ...] = ()
     outputs: dict[str, object] = field(default_factory=dict)
     rolled_back: bool = False
     timed_out: bool = False
@@ -66,7 +71,8 @@ class Run:
     `cache_hits` counts the questions that earlier runs had answered, `cache_misses` those that were asked.
     `cpu_slots` is how many processes could run at a time, 0 where that was not limited. `matrix` says which requirement is shown by which
     test, `examples` what the specification gives as examples. `defects` are the component's suspected defects that are open. `idle` are
-    stages that did not run since there was nothing for them to do: they hold nobody back.
+    stages that did not run since there was nothing for them to do: they hold nobody back. `cancelled` says that somebody else
+    interrupted it (`spec2prod cancel`), `can_go_on` that its steps are kept, so that an interrupted one can be gone on with.
     """
 
     plan: Plan
@@ -88,6 +94,8 @@ class Run:
     digest: str = ""
     interrupted: bool = False
     out_of_time: bool = False
+    cancelled: bool = False
+    can_go_on: bool = False
     attempt: int = 1
     resumed_from: str = ""
     replayed: tuple[Replayed, ...] = ()
@@ -161,7 +169,14 @@ class Run:
     @property
     def interruption(self) -> str:
         """Say what ended the run before its end."""
-        return f"the run reached its time limit of {self.plan.time_limit_s:g} s" if self.out_of_time else "the run was interrupted"
+        if self.out_of_time:
+            return f"the run reached its time limit of {self.plan.time_limit_s:g} s"
+        return CANCELLED if self.cancelled else "the run was interrupted"
+
+    @property
+    def way_on(self) -> str:
+        """Return the command that goes on with what was interrupted; empty where there is nothing to go on with."""
+        return f"spec2prod resume {self.plan.run_id[:SHORT]}" if self.interrupted and self.can_go_on else ""
 
     @property
     def success(self) -> bool:
@@ -180,6 +195,12 @@ class Run:
         clauses = [clause for result in self.stages if self._counts(result.stage) for clause in _clauses(result)]
         waiting = [f"{stage} did not run ({reason})" for stage, reason in self.not_run.items() if self._is_missed(stage)]
         return tuple(clauses or waiting)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return what did not pass and holds nobody back, one clause each."""
+        warned = (gate for result in self.stages for gate in result.gates if gate.verdict is Verdict.WARNED)
+        return tuple(f"{gate.gate} warned ({gate.reason or gate.measured})" for gate in warned)
 
     @property
     def conclusion(self) -> str:
@@ -205,7 +226,7 @@ def _clauses(result: StageResult) -> tuple[str, ...]:
     alike: dict[str, list[str]] = {}  # one process answers several gates, and where it breaks it breaks for all of them
     for gate in result.gates:
         if gate.required and not gate.verdict.lets_pass:
-            alike.setdefault(f"{gate.verdict} ({gate.reason or gate.measured})", []).append(gate.gate)
+            alike.setdefault(f"{gate.verdict} ({gate.reason or gate.measured})", []).append(gate.title)
     told = tuple(f"{', '.join(names)} {why}" for why, names in alike.items())
     return told or (f"{result.stage} {result.verdict}" + (f" ({'; '.join(result.errors)})" if result.errors else ""),)
 

@@ -171,7 +171,8 @@ class Rule:
 class Judgement:
     """A rule put to the evidence: one gate's verdict, with the measured and the needed side by side.
 
-    `waiver` is one sentence about the waiver that was given for it: who, until when, why; or why it does not count.
+    `waiver` is one sentence about the waiver that was given for it: who, until when, why; or why it does not count. `attested` says that
+    it asks for somebody's word, and measures nothing.
     """
 
     gate: str
@@ -182,7 +183,13 @@ class Judgement:
     required: bool
     next_step: str = ""
     waiver: str = ""
+    attested: bool = False
     evidence: Evidence | None = field(default=None)
+
+    @property
+    def title(self) -> str:
+        """Return its name as people read it: an attestation may be called like a gate that measures."""
+        return f"{self.gate} attestation" if self.attested else self.gate
 
     @property
     def answered(self) -> bool:

@@ -44,7 +44,8 @@ _PLACE = re.compile(r'^ *File "(.+)", line (\d+)', re.MULTILINE)
 class TestsGate:
     """The question `tests`. `order` is as-is, reversed or random:SEED; the answer must repeat `nonce`.
 
-    `performance` is what benchmarks are compared with; without it nobody asks how fast the component is.
+    `performance` is what benchmarks are compared with; without it nobody asks how fast the component is. `asks_agent` says that the run
+    lets the agent write missing tests: nobody is advised to do what is done.
     """
 
     __test__ = False  # its name starts with Test; pytest must not collect it
@@ -52,6 +53,7 @@ class TestsGate:
     order: str = "as-is"
     nonce: str = ""
     performance: Performance | None = None
+    asks_agent: bool = False
     timeout_s: float = 600.0
 
     @property
@@ -81,7 +83,7 @@ class TestsGate:
     def read(self, component: Component, completed: Completed) -> tuple[Answer, ...]:
         """Return every answer: the coverage is told also where tests fail."""
         if not _files(completed):
-            return _no_tests(component, self.measures)
+            return _no_tests(component, self.measures, asks_agent=self.asks_agent)
         answer = parse(completed.answer, self.nonce)
         reason = _broken_off(component, completed) or ("" if answer else _LEFT)
         if reason or not answer:
@@ -182,9 +184,9 @@ def _broken_off(component: Component, completed: Completed) -> str:
     return reason + "".join(f" ({place})" for place in last)
 
 
-def _no_tests(component: Component, gates: Sequence[str]) -> tuple[Answer, ...]:
+def _no_tests(component: Component, gates: Sequence[str], *, asks_agent: bool) -> tuple[Answer, ...]:
     reason = f"no tests for component {component.name} were found"
-    next_step = f"write tests in {component.tests_folder}/, or let them be generated (--enable-openhands)"
+    next_step = f"write tests in {component.tests_folder}/" + ("" if asks_agent else ", or let them be generated (--enable-openhands)")
     return tuple(Unanswered(gate=gate, reason=reason, next_step=next_step, no_tests=True) for gate in gates)
 
 

@@ -58,6 +58,7 @@ def refusal_document(refusal: Refusal) -> dict[str, Any]:
         gates=(),
         first_gates=(),
         errors=(str(error),),
+        next_steps=(error.next_step,) if error.next_step else (),
         outputs={},
     )
     report = document.Report(
@@ -110,6 +111,7 @@ def _stage(run: Run, result: StageResult) -> document.StageResult:
         gates=tuple(told(document.Judgement, gate) for gate in result.gates),
         first_gates=tuple(told(document.Judgement, gate) for gate in result.first_gates),
         errors=result.errors,
+        next_steps=result.next_steps,
         outputs=dict(result.outputs),
     )
 

@@ -150,10 +150,16 @@ def names_imported(files: Iterable[str]) -> set[str]:
 def provides(distribution: Distribution, names: set[str]) -> bool:
     """Whether a distribution brings one of these top-level names, or makes it importable from a source tree."""
     tops = top_names(distribution)
-    if any(top.endswith(".pth") and "editable" in top for top in tops):
+    if any(top.endswith(".pth") for top in tops) and is_editable(distribution, tops):
         text = distribution.read_text("top_level.txt") or distribution.metadata["Name"] or ""
         tops |= {normal(each).replace("-", "_") for each in text.split()}
     return not names.isdisjoint(top.partition(".")[0] for top in tops)
+
+
+def is_editable(distribution: Distribution, tops: set[str]) -> bool:
+    """Whether a distribution is a link to a source tree: installers write it down (PEP 610), and most builders name their file so."""
+    said = json.loads(distribution.read_text("direct_url.json") or "{}")
+    return bool(said.get("dir_info", {}).get("editable")) or any("editable" in top for top in tops)
 
 
 def closure(asked: Iterable[str], known: dict[str, Distribution]) -> list[str]:

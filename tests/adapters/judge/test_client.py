@@ -214,3 +214,11 @@ def test_what_the_judge_has_planted_itself_is_no_progress() -> None:
             reader.take(json.dumps({"event": "test", "test": each, "outcome": "passed", **ended}).encode())
     assert (reader.progress.measured, reader.progress.tests) == (1, 1)
     assert len(reader.measured({}).cases) == 6
+
+
+def test_a_module_that_cannot_be_read_is_told_with_its_place_once_and_what_to_do() -> None:
+    message = {"event": "unreadable", "module": "src/shop/prices.py", "reason": "invalid syntax", "line": 4}
+    with pytest.raises(JudgeError) as told:
+        Reader("mine").take(json.dumps(message).encode())
+    assert str(told.value) == "src/shop/prices.py:4: cannot be read: invalid syntax"
+    assert told.value.next_step == "mend src/shop/prices.py, then judge again"

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import math
 import stat
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 import psutil
 import pytest
 
+from spec2prod.adapters.openhands.body import conversation_body
 from spec2prod.adapters.openhands.claim import Claim
+from spec2prod.adapters.openhands.client import AgentClient
 from spec2prod.adapters.openhands.ledger import read_record, write_record
 from spec2prod.adapters.openhands.options import OpenHandsOptions
+from spec2prod.adapters.openhands.records import recall
+from spec2prod.adapters.openhands.servers import Connection
 from spec2prod.adapters.openhands.tasks import task_id
 from spec2prod.adapters.openhands.workplace import Workplace
 from spec2prod.adapters.openhands.writer import OpenHandsWriter
 from spec2prod.domain.candidate import TaskOutcome, TaskStatus, TestRequest
 from spec2prod.errors import AgentUnavailableError
 from spec2prod.testing.endpoint import ScriptedModel
-from spec2prod.testing.script import Behaviour
+from spec2prod.testing.script import Behaviour, parse_script
 from tests.adapters.openhands.killed import begun, kill, options_for, scripted, start, tool_runs, until
 
 pytestmark = [pytest.mark.openhands, pytest.mark.slow]
@@ -27,6 +35,8 @@ _TEST = ["from shop.prices import total", "", "", "def test_total() -> None:", "
 _WRITE = {"write": "{workspace}/{test_file}", "text": _TEST}
 _WAIT = {"run": "touch begun; sleep 3"}
 _FINISH = {"finish": "The tests are written."}
+_TASK = {"match": ["shop.prices"], "turns": [_WRITE, _FINISH]}
+_ONLY_WITH_ITS_TASK = {"format": 1, "name": "prices", "tasks": [_TASK]}
 
 
 def _kill_servers() -> None:
@@ -44,6 +54,39 @@ async def _go_on(place: Workplace, options: OpenHandsOptions, request: TestReque
         return await writer.outcome(ids[request.module])
     finally:
         await writer.stop()
+
+
+@asynccontextmanager
+async def _server_of_before(place: Workplace, options: OpenHandsOptions) -> AsyncIterator[AgentClient]:
+    """Give the way to a server on the run's folders, as the one was that a crash ends."""
+    connection = Connection(options, place, sleep=asyncio.sleep, left_s=lambda: math.inf)
+    try:
+        yield await connection.open()
+    finally:
+        await connection.close()
+
+
+@pytest.mark.asyncio
+async def test_a_conversation_that_was_kept_before_it_was_told_its_task_is_told_it(
+    place: Workplace, request_for_prices: TestRequest
+) -> None:
+    """The server keeps a conversation, starts its tools, and takes in the first message only then: a crash may fall between."""
+    name = task_id(place.run_id, request_for_prices)
+    note = place.folder / "tasks" / f"{name}.json"
+    with ScriptedModel(parse_script(json.dumps(_ONLY_WITH_ITS_TASK))) as model:
+        process = start(place, model, request_for_prices)
+        until(note.is_file, process)
+        kill(process)
+        copy = recall(note)
+        assert copy is not None
+        async with _server_of_before(place, options_for(model)) as client:
+            body = conversation_body(options_for(model), conversation=name, working_folder=copy.root, text="")
+            del body["initial_message"]
+            assert await client.create(body)
+        outcome = await _go_on(place, options_for(model), request_for_prices)
+        assert outcome.status is TaskStatus.DELIVERED, outcome.reason
+        assert model.calls == 2
+    assert (place.folder / "conversations" / f"{name}.jsonl").read_text().count("Write pytest tests for the Python module") == 1
 
 
 @pytest.mark.parametrize("moment", ["a tool runs", "a call is in flight"])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
 from spec2prod.adapters.openhands.options import OpenHandsOptions
+from spec2prod.adapters.openhands.rounds import round_text
+from spec2prod.adapters.openhands.servers import Connection
 from spec2prod.adapters.openhands.workplace import Workplace
 from spec2prod.adapters.openhands.writer import OpenHandsWriter
 from spec2prod.domain.candidate import TaskOutcome, TaskStatus, TestRequest
@@ -106,6 +109,31 @@ async def test_a_writer_killed_in_its_second_round_goes_on_with_it_and_pays_noth
         assert model.calls == 5 + (moment == "a call is in flight")
     events = [json.loads(line) for line in (place.folder / "conversations" / f"{second.task_id}.jsonl").read_text().splitlines()]
     assert sum("E assert 3 == 4" in json.dumps(each) for each in events if each.get("source") == "user") == 1, "it was said once"
+
+
+@pytest.mark.parametrize("status", ["finished", "idle"])
+@pytest.mark.asyncio
+async def test_a_round_whose_message_was_kept_and_not_begun_is_begun(
+    place: Workplace, request_for_prices: TestRequest, feedback: Feedback, status: str
+) -> None:
+    """The server keeps the message, then that the conversation rests no more, then runs it: a crash may fall between."""
+    with ScriptedModel(scripted(_WRITE, _FINISH, _MEND, _FINISH)) as model:
+        async with _writer(place, options_for(model)) as writer:
+            (task,) = (await writer.submit([request_for_prices])).values()
+            assert (await writer.outcome(task)).status is TaskStatus.DELIVERED
+        connection = Connection(options_for(model), place, sleep=asyncio.sleep, left_s=lambda: math.inf)
+        try:
+            await (await connection.open()).say(task, round_text(feedback, 2))
+        finally:
+            await connection.close()
+        (state,) = (place.folder / "state" / "conversations").glob("*/base_state.json")
+        kept = json.loads(state.read_text())
+        assert kept["execution_status"] == "idle"
+        state.write_text(json.dumps(kept | {"execution_status": status}))
+        _, second = await _two_rounds(place, options_for(model, timeout_s=60.0), request_for_prices, feedback)
+        assert (second.status, second.text) == (TaskStatus.DELIVERED, "\n".join((*_GOOD, ""))), second.reason
+        assert model.calls == 4
+    assert (place.folder / "conversations" / f"{task}.jsonl").read_text().count("Round 2 of this task.") == 1
 
 
 @pytest.mark.asyncio

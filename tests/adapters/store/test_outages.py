@@ -217,7 +217,10 @@ def test_a_server_that_stays_away_ends_the_run_with_its_name_and_how_to_go_on(pl
     run = Runs(database).begin(a_run())
     journal = journal_of(database, run)
     asyncio.run(journal.step("x:1", said, "done"))
-    with cut(server, silent=False), pytest.raises(StoreUnreachableError, match=r"postgresql://127\.0\.0\.1/t\w+ cannot be used") as lost:
+    with (
+        cut(server, silent=False),
+        pytest.raises(StoreUnreachableError, match=r"postgresql://127\.0\.0\.1:\d+/t\w+ cannot be used") as lost,
+    ):
         asyncio.run(journal.step("x:2", said, "lost"))
     assert lost.value.exit_code == 4
     assert f"spec2prod resume {run.id[:8]}" in lost.value.next_step

@@ -323,7 +323,9 @@ def test_a_module_that_is_broken_too_deep_or_not_there_is_told(tmp_path: Path) -
     }
     done = subprocess.run([sys.executable, str(WORKER)], input=json.dumps(request) + "\n", capture_output=True, text=True, check=True)
     told = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [event["module"] for event in told if event["event"] == "unreadable"] == ["broken.py", "deep.py", "gone.py"]
+    unread = [event for event in told if event["event"] == "unreadable"]
+    assert [(event["module"], event["line"]) for event in unread] == [("broken.py", 1), ("deep.py", 0), ("gone.py", 0)]
+    assert "broken.py" not in unread[0]["reason"], "who tells it names the place, once"
 
 
 def test_c_code_a_slow_import_and_side_effects_of_an_import_are_no_obstacle(ask: Ask) -> None:

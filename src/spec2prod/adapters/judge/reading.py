@@ -105,7 +105,9 @@ class Reader:
         self._statements[message["module"]] = frozenset(map(int, message["statements"]))
 
     def _on_unreadable(self, message: dict[str, Any]) -> None:
-        raise JudgeError(f"{message['module']} cannot be read: {message['reason']}", where=str(message["module"]))
+        module, line = str(message["module"]), int(message["line"])
+        where = f"{module}:{line}" if line else module
+        raise JudgeError(f"cannot be read: {message['reason']}", where=where, next_step=f"mend {module}, then judge again")
 
     def _on_mutant(self, message: dict[str, Any]) -> None:
         names = ("id", "line", "column", "operator", "words", "statement", "owner", "module_level")

@@ -29,6 +29,11 @@ def conversation_body(
     }
 
 
+def message_of(body: Mapping[str, Any]) -> str:
+    """Return the task that a conversation is created with."""
+    return str(body["initial_message"]["content"][0]["text"])
+
+
 def model_body(options: OpenHandsOptions, *, number: int = 0, left_s: float = math.inf) -> dict[str, Any]:
     """Return how a model is asked. `number` is its place among the endpoints: each has figures of its own.
 

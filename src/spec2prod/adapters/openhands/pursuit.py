@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from spec2prod.adapters.openhands.body import model_body
+from spec2prod.adapters.openhands.body import message_of, model_body
 from spec2prod.adapters.openhands.client import IDLE, AgentClient, Progress, at_least, plus
 from spec2prod.adapters.openhands.endings import Ending, of_limit, of_run_time
 from spec2prod.adapters.openhands.endpoints import Endpoints
@@ -13,13 +13,16 @@ from spec2prod.adapters.openhands.failure import Failure, read_failure
 from spec2prod.adapters.openhands.limits import iterations_reached, limit_reached, pause_s
 from spec2prod.adapters.openhands.options import OpenHandsOptions
 from spec2prod.adapters.openhands.retry import Backoff
-from spec2prod.adapters.openhands.rounds import is_answered, said_at
+from spec2prod.adapters.openhands.rounds import is_answered, is_told, said_at
 from spec2prod.domain.candidate import TaskStatus
 
 _AT_WORK = frozenset({"idle", "running"})
+_UNDER_WAY = frozenset({"running"})
 _RESTING = frozenset({"finished", "stuck"})
+_GO_ON = "Please go on."
 _STALE_PAUSE_S = 0.1
 _REST_TRIES = 30
+_TELL_LOOKS = 20
 _STALE_LOOKS = 100
 _NOTE_EVERY_S = 5.0
 
@@ -91,10 +94,11 @@ class Pursuit:
         if not await self._advance():
             return self._endpoints.ending()
         try:
-            if await self._client.create(body(self._model())):
+            wanted = body(self._model())
+            if await self._client.create(wanted):
                 self._begun, self._used, self.progress = self._clock(), IDLE, IDLE
             else:
-                await self._take_up()
+                await self._take_up(message_of(wanted))
             await self._keep_note()
             return await self._watch()
         finally:
@@ -126,19 +130,33 @@ class Pursuit:
     def _options(self) -> OpenHandsOptions:
         return self._endpoints.options
 
-    async def _take_up(self) -> None:
+    async def _take_up(self, task: str) -> None:
         """Go on with a conversation that stands already. Its old errors, and its old answers, are not of today."""
         # A server that is killed forgets what it counted last (measured: up to one call).
         self._told = await self._client.progress(self._conversation)
         self._used = self.progress = at_least(self._told, self._used)
+        if self.progress.status in _UNDER_WAY | _RESTING:
+            return
+        await self._tell(task)
         if self.progress.status == "idle":  # the crash came before its first step
             await self._client.run(self._conversation)
-        elif self.progress.status not in _AT_WORK | _RESTING:
+        else:
             self._errors_read = len(await self._error_events())
             if self._identity and self._identity != self._options.identity:
-                await self._client.say(self._conversation, "Please go on.")
+                await self._client.say(self._conversation, _GO_ON)
                 await self._switch()
             await self._client.run(self._conversation)
+
+    async def _tell(self, task: str) -> None:
+        """Say what is to be done, unless it was taken in: the server keeps a conversation, starts its tools (0.2 s), and does that then.
+
+        It is given some time for it: one that lives may be about to, where the answer to `create` came too late for us.
+        """
+        for _ in range(_TELL_LOOKS):
+            if is_told(await self._client.events(self._conversation)):
+                return
+            await self._sleep(_STALE_PAUSE_S)
+        await self._client.say(self._conversation, task)
 
     async def _begin_round(self, text: str, number: int) -> None:
         """Say it and let it run, or go on with the round where a crash has left it. Errors of the rounds before are not of this one."""
@@ -146,18 +164,17 @@ class Pursuit:
         self._errors_read = sum(event.get("kind") == "ConversationErrorEvent" for event in events)
         is_same_model = not self._identity or self._identity == self._options.identity
         at = said_at(events, number)
-        if at is not None and self.progress.status in _AT_WORK:
-            return
-        if at is not None and self.progress.status in _RESTING and is_answered(events, at):
+        if at is not None and (self.progress.status in _UNDER_WAY or (self.progress.status in _RESTING and is_answered(events, at))):
             return
         self._calls_said = self.progress.calls
         if at is None:
             await self._client.say(self._conversation, text, run=is_same_model)
-        if at is None and is_same_model:
-            return
+            if is_same_model:
+                return
+        elif not is_same_model or self.progress.status in _RESTING:
+            # The server keeps what is said before it keeps that the conversation rests no more. One that rests does not run.
+            await self._client.say(self._conversation, _GO_ON)
         if not is_same_model:
-            if at is not None:
-                await self._client.say(self._conversation, "Please go on.")
             await self._switch()
         await self._client.run(self._conversation)
 

@@ -14,6 +14,11 @@ def round_text(feedback: Feedback, number: int, secrets: Collection[str] = ()) -
     return redact(f"{_opening(number)}\n\n{feedback.text}", secrets)
 
 
+def is_told(events: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether anything was said to the agent yet, its task first of all."""
+    return any(event.get("source") == "user" for event in events)
+
+
 def said_at(events: Sequence[Mapping[str, Any]], number: int) -> int | None:
     """Return the place of a round's message among a conversation's events, None where it was not said yet."""
     return next((at for at, event in enumerate(events) if event.get("source") == "user" and _begins(event, number)), None)

@@ -7,10 +7,12 @@ a worker that was taken for dead cannot end what another one does by now.
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 from spec2prod.adapters.store.database import Database, Hold, repeatable
 from spec2prod.adapters.store.jobs import ALL, as_job, joined, lock_of, ring
-from spec2prod.domain.fleet import MOST_DEATHS, Crew, Ending, Job, unmet
+from spec2prod.adapters.store.runs import Runs
+from spec2prod.domain.fleet import MOST_DEATHS, Crew, Ending, Job, run_id_of, unmet
 from spec2prod.errors import ExitCode, UsageError
 
 _READY = "state = 'waiting' AND waits_for = 0 AND withdrawn = 0"
@@ -24,6 +26,7 @@ class Claims:
     def __init__(self, database: Database) -> None:
         """Take the database."""
         self.database = database
+        self._runs = Runs(database)
         self._now = "extract(epoch FROM clock_timestamp())::float8" if database.shared else "(julianday('now') - 2440587.5) * 86400.0"
         self._skip, self._lock = (" FOR UPDATE SKIP LOCKED", " FOR UPDATE") if database.shared else ("", "")
         self._hold: Hold | None = None
@@ -65,6 +68,19 @@ class Claims:
             ring(self.database)
         return given
 
+    @repeatable
+    def reopen(self, jobs: Collection[str]) -> None:
+        """Let jobs that are over wait again, each for what it needs: they go on as the same runs, which repeat what still holds."""
+        again = "state = 'waiting', worker = '', withdrawn = 0, exit_code = NULL, conclusion = ''"
+        lacking = """SELECT count(*) FROM needs JOIN jobs AS other ON other.id = needs.needed
+            WHERE needs.job = jobs.id AND NOT (other.state = 'ended' AND other.exit_code = 0)"""
+        with self.database.transaction():
+            self.database.many(
+                f"UPDATE jobs SET {again} WHERE id = ? AND state IN ('ended', 'not_run')", [(each,) for each in sorted(jobs)]
+            )
+            self.database.rows(f"UPDATE jobs SET waits_for = ({lacking}) WHERE state = 'waiting'")
+            ring(self.database)
+
     def unfinished(self, worker: Crew) -> int:
         """Return how many jobs run, or wait and are for this worker: now, or when what they need is there."""
         labels, mine = self._suiting(worker)
@@ -96,13 +112,18 @@ class Claims:
             self._hold.release()
 
     def pulse(self, worker: Crew) -> tuple[frozenset[tuple[str, int]], bool]:
-        """Hold on to the worker's lock, also after the server was away; return its claims (job, attempt), and whether it shall drain."""
+        """Hold on to the worker's lock, also after the server was away; return its claims (job, attempt), and whether it shall drain.
+
+        What was withdrawn while it runs is asked to stop: who submits may say so, and writes nothing about runs.
+        """
         if not self.database.is_held(lock_of(worker.id)):
             self._hold = self.database.hold(lock_of(worker.id)) or self._hold
             self._grace_until = time.monotonic() + _GRACE_S
-        rows = self.database.rows("SELECT id, attempts FROM jobs WHERE worker = ? AND state = 'running'", worker.id)
+        rows = self.database.rows("SELECT id, attempts, withdrawn FROM jobs WHERE worker = ? AND state = 'running'", worker.id)
+        for job in (str(job) for job, _, withdrawn in rows if withdrawn):
+            self._runs.ask_job_to_end(run_id_of(job), job)
         told = self.database.rows("SELECT draining FROM workers WHERE id = ?", worker.id)
-        return frozenset((str(job), int(attempt or 0)) for job, attempt in rows), bool(told and told[0][0])
+        return frozenset((str(job), int(attempt or 0)) for job, attempt, _ in rows), bool(told and told[0][0])
 
     def silent(self, but: str) -> frozenset[str]:
         """Return the workers whose lock nobody holds, except one: they died. Nobody is told where the own lock was lost just now."""

@@ -11,9 +11,8 @@ from contextlib import AbstractContextManager
 from functools import wraps
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
-from spec2prod.errors import StoreError, StoreUnreachableError
+from spec2prod.errors import StoreUnreachableError, UsageError
 
 type Value = str | int | float | bytes | None
 type Row = tuple[Value, ...]
@@ -102,14 +101,18 @@ class Database(Statements, Protocol):
         ...
 
 
-def open_database(place: str | Path) -> Database:
+def open_database(place: str | Path, *, looking: bool = False) -> Database:
     """Open the database at a path (SQLite) or URL (`sqlite:///path`, `postgresql://…`), and make or check its tables.
+
+    Who is only `looking` makes no file where none is, and can look into one that is read-only. On a server the tables are made all the
+    same: looking at the queue is how its owner makes them.
 
     Raises:
         StoreError: where it cannot be opened, or its layout is not ours.
+        UsageError: where the URL is of no kind that is known.
     """
     text = str(place)
-    scheme = urlsplit(text).scheme if "://" in text else ""
+    scheme = text.partition("://")[0] if "://" in text else ""
     if scheme in {"postgresql", "postgres"}:
         from spec2prod.adapters.store.postgres import PostgresDatabase
 
@@ -117,6 +120,6 @@ def open_database(place: str | Path) -> Database:
     if scheme in {"", "sqlite"}:
         from spec2prod.adapters.store.sqlite import SqliteDatabase
 
-        return SqliteDatabase(Path(text.removeprefix("sqlite:///") if scheme else text))
+        return SqliteDatabase(Path(text.removeprefix("sqlite:///") if scheme else text), looking=looking)
     message = f"a database of the kind {scheme!r} is not known"
-    raise StoreError(message, where="SPEC2PROD_DATABASE_URL", next_step="use postgresql://… or sqlite:///path, or leave it unset")
+    raise UsageError(message, where="SPEC2PROD_DATABASE_URL", next_step="use postgresql://… or sqlite:///path, or leave it unset")

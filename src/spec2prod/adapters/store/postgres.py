@@ -15,8 +15,19 @@ from psycopg import sql as composed
 
 from spec2prod.adapters.store.database import NothingDoneError, Row, Statements, Value, repeatable
 from spec2prod.adapters.store.layout import LAYOUT, MIGRATIONS, TABLES
-from spec2prod.adapters.store.session import PATIENCE_S, SCHEMA, Outage, Session, SessionHold, connect, has_answered, number_of, take
-from spec2prod.errors import StoreError, StoreLayoutError, StoreUnreachableError
+from spec2prod.adapters.store.session import (
+    PATIENCE_S,
+    SCHEMA,
+    Outage,
+    Session,
+    SessionHold,
+    connect,
+    has_answered,
+    name_of,
+    number_of,
+    take,
+)
+from spec2prod.errors import StoreError, StoreLayoutError, StoreRightsError, StoreUnreachableError
 
 _LAYOUT_LOCK = 0x5BEC2
 # Who is cut off in mid-transaction is ended there: else what it has locked stays locked until the server notices.
@@ -25,8 +36,8 @@ _COMMITTED, _UNDECIDED = "committed", "in progress"
 # Source: docs/how-to/run-a-fleet.md, roles.sql.
 _RIGHTS = (
     "name a login in SPEC2PROD_DATABASE_URL that may: queue, runs, defects list and show need spec2prod_read; run of several components, "
-    "queue move, queue remove and defects dispose need spec2prod_submit; worker, run of one component and queue drain need spec2prod_work "
-    "(the roles: docs/how-to/run-a-fleet.md)"
+    "queue move, queue remove, cancel of a job's run and defects dispose need spec2prod_submit; worker, run of one component, resume, "
+    "retry, cancel of any run, extend, judge, trace, cache and queue drain need spec2prod_work (the roles: spec2prod docs run-a-fleet)"
 )
 
 
@@ -40,8 +51,9 @@ class PostgresDatabase:
 
         Raises:
             StoreError: where that is not possible, or the layout is not ours.
+            UsageError: where it is no URL.
         """
-        self._url = url
+        self._url, self._name = url, name_of(url)
         self._turn = threading.RLock()
         self._inside = False
         self._holds: list[SessionHold] = []
@@ -60,9 +72,8 @@ class PostgresDatabase:
 
     @property
     def name(self) -> str:
-        """Return host and database, without user and password."""
-        known = psycopg.conninfo.conninfo_to_dict(self._url)
-        return f"postgresql://{known.get('host', 'localhost')}/{known.get('dbname', '')}"
+        """Return host, port and database, without user and password."""
+        return self._name
 
     @repeatable
     def rows(self, sql: str, *values: Value) -> list[Row]:
@@ -240,8 +251,8 @@ class PostgresDatabase:
     def _trouble(self, kind: type[StoreError], error: psycopg.Error) -> StoreError:
         if isinstance(error, psycopg.errors.InsufficientPrivilege):
             who = self._connection.info.user
-            return StoreError(f"{who} has no right to do that ({str(error).strip()})", where=self.name, next_step=_RIGHTS)
-        step = "check the URL, that the server runs, and the role's grants (docs/how-to/run-a-fleet.md)"
+            return StoreRightsError(f"{who} has no right to do that ({str(error).strip()})", where=self.name, next_step=_RIGHTS)
+        step = "check the URL, that the server runs, and the role's grants (spec2prod docs run-a-fleet)"
         return kind(f"the database {self.name} cannot be used ({str(error).strip()})", where="SPEC2PROD_DATABASE_URL", next_step=step)
 
 

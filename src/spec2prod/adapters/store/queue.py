@@ -6,7 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 from spec2prod.adapters.store.database import Database, Row, repeatable
 from spec2prod.adapters.store.jobs import ALL, SUBMITTED, as_job, as_row, crew_of, label_rows, lock_of, parts, ring
+from spec2prod.adapters.store.runs import StoredRun
 from spec2prod.domain.fleet import Crew, Job, JobState, turn_of
+from spec2prod.domain.run import SHORT
 from spec2prod.domain.schedule import Priority
 from spec2prod.errors import UsageError
 
@@ -140,6 +142,20 @@ class Queue:
             raise _not_waiting(job)
         ring(self.database)
 
+    def stop(self, job: Job) -> None:
+        """Ask the worker that runs a job to stop it: it ends as its cancelled run does. Where that worker dies, the job is taken out.
+
+        Raises:
+            UsageError: where it does not run.
+        """
+        if not self.database.rows("UPDATE jobs SET withdrawn = 1 WHERE id = ? AND state = 'running' RETURNING id", job.id):
+            raise UsageError(f"{job.component} ({job.id}) does not run", next_step="spec2prod queue shows what runs")
+
+    def running(self, run: StoredRun) -> Job | None:
+        """Return the job that runs as this run, None where no job does."""
+        found = map(as_job, self.database.rows(f"SELECT {ALL} FROM jobs WHERE state = 'running'"))
+        return next((job for job in found if run.id == job.run_id or run.root.endswith(f"/{job.id}")), None)
+
     def _move(self, job: Job, turn: float, expected_ms: float, position: float, priority: int) -> None:
         sql = "UPDATE jobs SET turn = ?, expected_ms = ?, position = ?, priority = ? WHERE id = ? AND state = 'waiting' RETURNING id"
         if not self.database.rows(sql, turn, expected_ms, position, int(priority), job.id):
@@ -180,4 +196,6 @@ def _likeness(job: Job) -> tuple[str, ...]:
 
 
 def _not_waiting(job: Job) -> UsageError:
-    return UsageError(f"{job.component} ({job.id}) does not wait: it is {job.state}", next_step="spec2prod queue shows what waits")
+    stops = job.state is JobState.RUNNING
+    step = f"spec2prod cancel {job.run_id[:SHORT]} stops it" if stops else "spec2prod queue shows what waits"
+    return UsageError(f"{job.component} ({job.id}) does not wait: it is {job.state.replace('_', ' ')}", next_step=step)

@@ -117,18 +117,35 @@ class Runs:
             raise TakenOverError(message, next_step="spec2prod runs shows where")
         return self.find(run.id)
 
-    def end(self, run: StoredRun, state: State, exit_code: int | None, conclusion: str) -> None:
-        """Note how an attempt ended; a run that somebody else has taken up is left alone."""
-        self._database.rows(
-            "UPDATE runs SET state = ?, exit_code = ?, conclusion = ?, changed_at = ? WHERE id = ? AND attempt = ?",
-            *(str(state), exit_code, conclusion, self._database.now(), run.id, run.attempt),
-        )
+    def end(self, run: StoredRun, state: State, exit_code: int | None, conclusion: str, took_ms: float | None = None) -> None:
+        """Note how an attempt ended, and how long it took where that was told; a run that somebody else has taken up is left alone."""
+        now = self._database.now()
+        with self._database.transaction():
+            ended = self._database.rows(
+                "UPDATE runs SET state = ?, exit_code = ?, conclusion = ?, changed_at = ? WHERE id = ? AND attempt = ? RETURNING id",
+                *(str(state), exit_code, conclusion, now, run.id, run.attempt),
+            )
+            if ended and took_ms is not None:
+                self._database.rows("INSERT INTO durations (name, at, ms) VALUES (?, ?, ?)", _total(run), now, took_ms)
+
+    def total_ms(self, run: StoredRun) -> float | None:
+        """Return how long an attempt that ended took by its own report, in milliseconds; None where it told nobody."""
+        rows = self._database.rows("SELECT ms FROM durations WHERE name = ?", _total(run))
+        return float(rows[0][0]) if rows and rows[0][0] is not None else None
 
     def ask_to_end(self, run: StoredRun) -> None:
         """Ask the process that works on a run, wherever it is, to stop."""
         self._database.rows(
             "UPDATE runs SET state = ?, changed_at = ? WHERE id = ? AND state = ?",
             *(State.CANCELLING, self._database.now(), run.id, State.RUNNING),
+        )
+
+    def ask_job_to_end(self, run_id: str, job: str) -> None:
+        """Ask the run of a job to stop: by its ID, or where it was begun anew under another one, by its checkout, which the job names."""
+        folder = f"/{job}"
+        self._database.rows(
+            "UPDATE runs SET state = ?, changed_at = ? WHERE state = ? AND (id = ? OR substr(root, length(root) - ? + 1) = ?)",
+            *(State.CANCELLING, self._database.now(), State.RUNNING, run_id, len(folder), folder),
         )
 
     def standing(self, run: StoredRun) -> tuple[State, int]:
@@ -146,13 +163,14 @@ class Runs:
         rows = self._database.rows(f"SELECT {_LISTED} FROM runs ORDER BY began_at DESC LIMIT ?", limit)  # noqa: S608 - the columns are ours
         return [_run(row) for row in rows]
 
-    def find(self, prefix: str) -> StoredRun:
-        """Return the run whose ID begins so.
+    def find(self, prefix: str, *, listed: bool = False) -> StoredRun:
+        """Return the run whose ID begins so; `listed` as `all` does, for those who only look.
 
         Raises:
             RunNotFoundError: where there is none, or more than one.
         """
-        found = self._rows("WHERE substr(id, 1, ?) = ? ORDER BY began_at DESC LIMIT 5", len(prefix), prefix) if prefix else []
+        columns, where = _LISTED if listed else _COLUMNS, "WHERE substr(id, 1, ?) = ? ORDER BY began_at DESC LIMIT 5"
+        found = self._rows(where, len(prefix), prefix, columns=columns) if prefix else []
         if len(found) == 1:
             return found[0]
         step = "spec2prod runs lists them"
@@ -209,8 +227,13 @@ class Runs:
         ((newest,),) = self._database.rows("SELECT max(began_at) FROM runs WHERE lock_name = ?", run.lock_name)
         return run.began_at if newest is None else max(run.began_at, float(newest) + _TICK_S)
 
-    def _rows(self, where: str, *values: str | int) -> list[StoredRun]:
-        return [_run(row) for row in self._database.rows(f"SELECT {_COLUMNS} FROM runs {where}", *values)]  # noqa: S608 - as above
+    def _rows(self, where: str, *values: str | int, columns: str = _COLUMNS) -> list[StoredRun]:
+        return [_run(row) for row in self._database.rows(f"SELECT {columns} FROM runs {where}", *values)]  # noqa: S608 - as above
+
+
+def _total(run: StoredRun) -> str:
+    """Return the name of an attempt's own total among the durations: a layout need not change for it."""
+    return f"run:{run.id}:{run.attempt}"
 
 
 def _run(row: Row) -> StoredRun:

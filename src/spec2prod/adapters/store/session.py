@@ -12,6 +12,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from spec2prod.adapters.store.database import Row
+from spec2prod.errors import UsageError
 
 SCHEMA = "spec2prod"
 PATIENCE_S = 60.0  # how long a lost server is waited for: a restart takes seconds
@@ -106,6 +107,24 @@ def take(session: Session, name: str) -> bool | None:
             raise
         return None
     return bool(taken)
+
+
+def name_of(url: str) -> str:
+    """Return what a URL says of host, port and database, without user and password; the port only where it is stated.
+
+    Raises:
+        UsageError: where it is no URL. What is wrong with it is not told: the driver's words have the password in them.
+    """
+    try:
+        known = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        step = "write postgresql://USER@HOST:PORT/DATABASE; what is special in a name or a password as %20 and the like"
+        raise UsageError("this is no URL that PostgreSQL understands", where="SPEC2PROD_DATABASE_URL", next_step=step) from None
+    hosts, ports = str(known.get("host") or "localhost").split(","), str(known.get("port") or "").split(",")
+    named = [f"[{host}]" if ":" in host else host for host in hosts]
+    each = ports if len(ports) == len(hosts) else ports[:1] * len(hosts)
+    where = ",".join(f"{host}:{port}" if port else host for host, port in zip(named, each, strict=True))
+    return f"postgresql://{where}/{known.get('dbname') or ''}"
 
 
 def number_of(name: str) -> int:

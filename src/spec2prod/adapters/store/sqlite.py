@@ -14,9 +14,8 @@ from pathlib import Path
 
 from spec2prod.adapters.store.database import Row, Statements, Value
 from spec2prod.adapters.store.layout import LAYOUT, MIGRATIONS, TABLES
+from spec2prod.adapters.store.sqlite_file import is_full, next_step, open_to_look, open_to_write
 from spec2prod.errors import StoreError, StoreLayoutError
-
-_BUSY_S = 30.0
 
 
 class FileHold:
@@ -43,8 +42,8 @@ class SqliteDatabase:
 
     shared = False
 
-    def __init__(self, path: Path) -> None:
-        """Open or make the file.
+    def __init__(self, path: Path, *, looking: bool = False) -> None:
+        """Open or make the file; who only looks makes none, and reads one that cannot be written.
 
         Raises:
             StoreError: where that is not possible, or its layout is not ours.
@@ -53,14 +52,14 @@ class SqliteDatabase:
         self._turn = threading.RLock()
         self._holds: list[FileHold] = []
         with self._told():
-            self._path.parent.mkdir(parents=True, exist_ok=True)
             is_new = not self._path.exists()
-            self._connection = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+            self._connection = open_to_look(self._path) if looking else open_to_write(self._path)
             try:
                 self._prepare()
             except BaseException as error:
                 self._connection.close()
-                if is_new and _is_full(error):  # on a full disk its remains would take the room that the run itself needs
+                # On a full disk its remains would take the room that the run itself needs.
+                if is_new and is_full(error.__cause__ if isinstance(error, StoreError) else error):
                     self._remove()
                 raise
 
@@ -107,9 +106,9 @@ class SqliteDatabase:
     def hold(self, name: str) -> FileHold | None:
         """Take a named lock, None where a living process has it."""
         with self._told():
-            folder = self._path.parent / "locks"
-            folder.mkdir(exist_ok=True)
-            descriptor = os.open(folder / hashlib.sha256(name.encode()).hexdigest()[:32], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            place = self._lock(name)
+            place.parent.mkdir(exist_ok=True)
+            descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -121,11 +120,16 @@ class SqliteDatabase:
         return hold
 
     def is_held(self, name: str) -> bool:
-        """Whether a living process holds a named lock."""
-        hold = self.hold(name)
-        if hold is None:
+        """Whether a living process holds a named lock; nothing is made for it."""
+        try:
+            with self._lock(name).open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
             return True
-        hold.release()
+        except OSError as error:
+            raise self._trouble(error) from error
         return False
 
     def close(self) -> None:
@@ -135,6 +139,9 @@ class SqliteDatabase:
         self._holds.clear()
         with self._turn:
             self._connection.close()
+
+    def _lock(self, name: str) -> Path:
+        return self._path.parent / "locks" / hashlib.sha256(name.encode()).hexdigest()[:32]
 
     def _inside(self) -> bool:
         return self._connection.in_transaction
@@ -160,12 +167,7 @@ class SqliteDatabase:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            step = "free some disk space, or move it away: it is made anew, without the suspected defects that it holds"
-            raise StoreError(f"the database cannot be used ({error})", where=self.name, next_step=step) from error
+            raise self._trouble(error) from error
 
-
-def _is_full(error: BaseException) -> bool:
-    """Whether a disk has no room: SQLite says so itself, or that its file of shared memory could not be made."""
-    cause = error.__cause__ if isinstance(error, StoreError) else error
-    code = cause.sqlite_errorcode if isinstance(cause, sqlite3.Error) else 0
-    return code & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+    def _trouble(self, error: sqlite3.Error | OSError) -> StoreError:
+        return StoreError(f"the database cannot be used ({error})", where=self.name, next_step=next_step(error, self._path))

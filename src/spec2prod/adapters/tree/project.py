@@ -14,11 +14,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Protocol, runtime_checkable
 
+from spec2prod.adapters.state_folder import STATE, mark_state_folder
 from spec2prod.adapters.tree.writing import publish, sync_folder, temporary, told_as_output, write_atomic
 from spec2prod.domain.question import FILE, IMPORTABLES, LISTING
 from spec2prod.errors import UsageError
 
-STATE = ".spec2prod"
 _ABSENT = "absent"
 _DETOURS = frozenset({"", ".", ".."})
 _DIGITS = 64  # of a SHA-256 in hex; words such as `absent` are shorter
@@ -29,8 +29,6 @@ _SKIPPED = frozenset(
 )
 _BUILT = frozenset({"build", "dist"})  # unless they are packages: `app/build/__init__.py` is code
 _MARKERS = ("pyvenv.cfg", "CACHEDIR.TAG")
-# The signature that bford.info/cachedir asks for: it is defined as the MD5 of this name.
-_CACHE_TAG = f"Signature: {hashlib.md5(b'.IsCacheDirectory', usedforsecurity=False).hexdigest()}\n# Made by spec2prod: may be deleted.\n"
 
 
 class FileDigests(Protocol):
@@ -240,9 +238,7 @@ class ProjectTree:
         """
         with told_as_output(STATE):
             self.run_folder.mkdir(parents=True, exist_ok=True)
-            for name, text in (("CACHEDIR.TAG", _CACHE_TAG), (".gitignore", "*\n")):
-                if not (self._root / STATE / name).exists():
-                    write_atomic(self._root / STATE / name, text)
+            mark_state_folder(self._root / STATE)
         return self.run_folder
 
 
@@ -294,11 +290,15 @@ def _safe(name: str) -> str:
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """Return what stands in a folder; nothing where it may not be listed, since Python could import nothing from it either."""
+    """Return what stands in a folder.
+
+    Nothing where it may not be listed, since Python could import nothing from it either; nor where it went away while its project was
+    walked through.
+    """
     try:
         with os.scandir(folder) as found:
             return sorted(found, key=lambda entry: entry.name)
-    except PermissionError:
+    except (PermissionError, FileNotFoundError, NotADirectoryError):
         return []
 
 

@@ -47,9 +47,13 @@ class Evidence(TypedDict):
 
 
 class Judgement(TypedDict):
-    """One gate's verdict; `waiver` tells of the waiver that was given for it, whether or not it counts."""
+    """One gate's verdict; `waiver` tells of the waiver that was given for it, whether or not it counts.
+
+    `title` is its name as people read it: an attestation may be called like a gate that measures.
+    """
 
     gate: str
+    title: str
     verdict: Verdict
     reason: str
     measured: str
@@ -61,7 +65,10 @@ class Judgement(TypedDict):
 
 
 class StageResult(TypedDict):
-    """How one stage went; `first_gates` is what its gates said before the tree changed."""
+    """How one stage went; `first_gates` is what its gates said before the tree changed.
+
+    `errors` are sentences, `next_steps` what can be done about them; a gate has a `next_step` of its own.
+    """
 
     stage_name: Stage
     success: bool
@@ -70,4 +77,5 @@ class StageResult(TypedDict):
     gates: tuple[Judgement, ...]
     first_gates: tuple[Judgement, ...]
     errors: tuple[str, ...]
+    next_steps: tuple[str, ...]
     outputs: dict[str, Any]

@@ -29,8 +29,7 @@ def read(request: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> dic
         try:
             module = Module(file, path, text_of(path), mutable=is_mutating)
         except (OSError, SyntaxError, ValueError, RecursionError) as error:
-            reason = "it is nested too deeply for this Python" if isinstance(error, RecursionError) else str(error)
-            tell({"event": "unreadable", "module": file, "reason": reason})
+            tell({"event": "unreadable", "module": file, **_why(error)})
             continue
         if mutable is not None:
             module.mutants = [each for each in module.mutants if each.id in mutable]
@@ -39,6 +38,15 @@ def read(request: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> dic
         for mutant in module.mutants:
             tell({"event": "mutant", **mutant.told()})
     return modules
+
+
+def _why(error: Exception) -> dict[str, Any]:
+    """Return why a module cannot be read, and the line, 1-based, or 0 where there is none."""
+    if isinstance(error, RecursionError):
+        return {"reason": "it is nested too deeply for this Python", "line": 0}
+    if isinstance(error, SyntaxError):
+        return {"reason": error.msg, "line": error.lineno or 0}
+    return {"reason": str(error), "line": 0}
 
 
 def hand_over(modules: dict[str, Module], request: dict[str, Any]) -> None:
