@@ -161,7 +161,7 @@ async def test_a_module_that_does_not_parse_is_an_error_with_its_address(project
     async with Judge(place(project)) as judge:
         with pytest.raises(JudgeError) as caught:
             await judge.measure([], ["test_unit.py"], ["unit.py"])
-    assert caught.value.where == "unit.py"
+    assert caught.value.where == "unit.py:1"
 
 
 @pytest.mark.asyncio
