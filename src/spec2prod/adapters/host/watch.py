@@ -39,14 +39,14 @@ class Watch:
         atexit.register(self.farewell)
 
     def farewell(self) -> None:
-        """Tell the watcher that all is in order, and take the folder away: this process has left nothing running."""
+        """Take the folder away, and tell the watcher that all is in order: this process has left nothing running."""
         if self.owner != os.getpid():  # a fork of ours; the watcher is not its
             return
+        shutil.rmtree(self.folder, ignore_errors=True)  # first: whoever is killed in between is cleared up after
         with contextlib.suppress(OSError):
             self._process.stdin.write(b"\n")  # type: ignore[union-attr]  # it was asked to be a pipe
             self._process.stdin.close()  # type: ignore[union-attr]  # as above
         self._process.returncode = 0  # it ends by itself, and nobody needs to wait for that
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def watch() -> Watch:
