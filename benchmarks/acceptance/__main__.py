@@ -188,8 +188,9 @@ class Round:
 
 def main() -> int:
     """Judge, tell, keep the raw results; return 1 where a bad candidate was accepted."""
+    options = arguments()
     work = Path(tempfile.mkdtemp(prefix="spec2prod-acceptance-"))
-    this = Round(options=arguments(), work=work)
+    this = Round(options=options, work=work)
     try:
         this.run()
         this.tell()

@@ -31,5 +31,6 @@ def test_what_tells_of_a_run_is_not_imported_before_its_first_tool_starts(tmp_pa
     project = layouts.flat_module(tmp_path / "project")
     words = project.command("sums", "--no-fix")
     command = [sys.executable, "-c", HEARD, ",".join(LATE), *words[words.index("run") :]]
-    done = subprocess.run(command, env=unmeasured(os.environ), capture_output=True, text=True, timeout=120, check=True, cwd=project.root)
+    surroundings = unmeasured(os.environ) | {"TMPDIR": str(tmp_path)}  # who leaves like that leaves things behind
+    done = subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=120, check=True, cwd=project.root)
     assert done.stderr.splitlines()[-1] == "first start: True", done.stdout
